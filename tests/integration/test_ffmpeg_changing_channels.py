@@ -59,6 +59,16 @@ async def test_an_output_of_a_source_whose_channels_change_is_the_same_beside_an
         assert beside.path.read_bytes() == expected
 
 
+@pytest.mark.parametrize("layouts", [("stereo", "mono"), ("mono", "stereo")])
+async def test_mpeg_audio_keeps_the_channels_that_it_begins_with(layouts: Sequence[str], tmp_path: Path) -> None:
+    source = a_changing_source(tmp_path, layouts, "mp3")
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+    assert await channels_of(artifact.path) == len(_PARTS[layouts[0]].split("|"))
+    assert artifact.duration_seconds == pytest.approx(2.0, abs=0.1)
+
+
 @pytest.mark.parametrize("suffix", ["ac3", "eac3", "dts"])
 async def test_sound_in_5_1_that_goes_over_to_stereo_or_mono_is_whole_in_every_format(
     suffix: str, tmp_path: Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.reading import bytes_at
 from tests.support.sounds import SECONDS, sound
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine, sniff
-from worker.domain.containers.stated import StatedSound, stated_sound
+from worker.domain.containers.stated import StatedSound, first_channels, stated_sound
 from worker.domain.containers.structure import Structure
 
 
@@ -124,3 +125,28 @@ def test_what_is_mended_or_has_parts_is_not_stated() -> None:
     whole = Structure(0, len(data), track_seconds=(1.0,), parts=(part, part))
 
     assert stated_sound(Sniffed(Container.MP3, 0), whole, bytes_at(data), len(data)) is None
+
+
+_STEREO, _JOINED, _MONO = b"\xff\xfb\x90\x00", b"\xff\xfb\x90\x40", b"\xff\xfb\x90\xc0"  # 128 kbit/s at 44.1 kHz
+_FRAME_BYTES = 417
+
+
+@pytest.mark.parametrize(
+    ("headers", "channels"),
+    [
+        ([_STEREO, _STEREO, _MONO], 2),
+        ([_STEREO, _JOINED, _MONO], 2),
+        ([_MONO, _MONO, _STEREO], 1),
+        ([_MONO, _STEREO, _STEREO], None),
+        ([_MONO, bytes(4), _MONO], None),
+        ([bytes(4), _MONO, _MONO], None),
+    ],
+)
+def test_the_first_channels_of_mpeg_audio_are_those_of_two_frames(headers: list[bytes], channels: int | None) -> None:
+    data = b"".join(each.ljust(_FRAME_BYTES, b"s") for each in headers)
+    whole = Structure(0, len(data))
+
+    assert first_channels(Sniffed(Container.MP3, 0), whole, bytes_at(data)) == channels
+    assert first_channels(Sniffed(Container.AC3, 0), whole, bytes_at(data)) is None
+    assert first_channels(Sniffed(Container.MP3, 0), replace(whole, parts=(whole, whole)), bytes_at(data)) is None
+    assert first_channels(Sniffed(Container.MP3, 0), Structure(len(data), len(data)), bytes_at(data)) is None

@@ -29,7 +29,7 @@ from worker.adapters.ffmpeg.levelling import Leveller
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.measuring import Analyse
 from worker.adapters.ffmpeg.passes import Passes
-from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, predicted_headers, source_audio
+from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, of_first_frame, predicted_headers, source_audio
 from worker.adapters.ffmpeg.printed_headers import read_headers
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.ffmpeg.runs import Bounds, Runs, Task
@@ -133,7 +133,7 @@ class FfmpegConverter:
             error = no_track(error) if lacks_a_track(returncode) else failure_of(returncode, log)
         if error:
             raise error
-        headers = read_headers(printed, log)
+        headers = of_first_frame(read_headers(printed, log), inspected)
         check_headers(headers)
         has_only_numbers = await is_finite(source, inspected, headers)
         return source_audio(inspected, headers, log.described, is_finite=has_only_numbers)

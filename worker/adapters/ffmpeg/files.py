@@ -19,7 +19,7 @@ from worker.adapters.shielding import run_shielded
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.sniffing import Sniffed, examine, sniff
-from worker.domain.containers.stated import StatedSound, stated_sound
+from worker.domain.containers.stated import StatedSound, first_channels, stated_sound
 from worker.domain.containers.structure import Patch, ReadAt, Structure
 from worker.domain.disk_space import OutputsTooLargeError
 from worker.domain.errors import ConverterCrashedError, UnsupportedAudioError
@@ -126,6 +126,7 @@ class Inspected:
     size_bytes: int
     metadata: Metadata
     stated: StatedSound | None = None
+    first_channels: int | None = None  # of the first frame, where later ones may have others
 
 
 def inspect(source: Path) -> Inspected:
@@ -142,7 +143,7 @@ def inspected_by(read_at: ReadAt, size: int) -> Inspected:
         raise UnsupportedAudioError(structure.problem)
     metadata = read_metadata(sniffed, read_at, size)
     stated = stated_sound(sniffed, structure, read_at, size)
-    return Inspected(sniffed.container, structure, size, metadata, stated)
+    return Inspected(sniffed.container, structure, size, metadata, stated, first_channels(sniffed, structure, read_at))
 
 
 def to_artifact(path: Path, audio_format: AudioFormat, duration_seconds: float, metadata: Metadata) -> Artifact:

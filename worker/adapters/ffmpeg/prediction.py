@@ -17,6 +17,7 @@ from worker.ports import MispredictedError, SourceAudio
 MAX_PRINTED_BYTES = 65_536
 _HUNDREDTHS_PER_SECOND = 100
 _WITHOUT_POSITIONS = frozenset({"tta"})  # in any container: its header counts the channels
+_LAYOUTS = {1: "mono", 2: "stereo"}
 _OUTPUT_BEGINS = "\nOutput #"
 
 
@@ -29,7 +30,7 @@ def predicted_headers(inspected: Inspected) -> Headers | None:
         codec=stated.codec,
         sample_rate_hz=stated.sample_rate_hz,
         channels=stated.channels,
-        layout="mono" if stated.channels == 1 else "stereo",
+        layout=_LAYOUTS[stated.channels],
         bits_per_sample=stated.bits_per_sample,
         is_float=stated.codec.startswith("pcm_f"),
         # As ffmpeg prints it: rounded to hundredths of a second.
@@ -40,6 +41,17 @@ def predicted_headers(inspected: Inspected) -> Headers | None:
         audio_track=0,
         starts_at_seconds=0.0,
     )
+
+
+def of_first_frame(headers: Headers, inspected: Inspected) -> Headers:
+    """The same, with the channels that MPEG audio begins with.
+
+    FFmpeg describes the last of the frames that it has looked at, which may be a second and more of them.
+    """
+    channels = inspected.first_channels
+    if channels is None or channels == headers.channels:
+        return headers
+    return replace(headers, channels=channels, layout=_LAYOUTS[channels])
 
 
 def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_finite: bool | None) -> SourceAudio:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from worker.domain.containers import mp3
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.mp4 import top_boxes
 from worker.domain.containers.mp4_boxes import (
@@ -64,6 +65,19 @@ def stated_sound(sniffed: Sniffed, structure: Structure, read_at: ReadAt, size: 
     is_usual = sound is not None and sound.channels in _USUAL_MASKS and sound.sample_rate_hz != 0
     has_length = sound is not None and (sound.seconds is not None or len(structure.track_seconds) == 1)
     return sound if is_usual and has_length else None
+
+
+def first_channels(sniffed: Sniffed, structure: Structure, read_at: ReadAt) -> int | None:
+    """How many channels MPEG audio has in its first two frames; None of others, and of what is decoded in parts.
+
+    None where the two differ, as they may where the first one has the encoder's tag and no sound.
+    """
+    if sniffed.container is not Container.MP3 or structure.parts:
+        return None
+    frame = mp3.KIND.measure(read_at(structure.begin, mp3.KIND.header_bytes), 0)
+    begins = (structure.begin, structure.begin + frame[0]) if frame else ()
+    found = {None if sound is None else sound.channels for sound in (_mpeg(read_at, begin, 0) for begin in begins)}
+    return found.pop() if len(found) == 1 else None
 
 
 def _wav(read_at: ReadAt, start: int, _size: int) -> StatedSound | None:
