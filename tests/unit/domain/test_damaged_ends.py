@@ -84,6 +84,25 @@ def test_a_tag_behind_a_damaged_frame_is_not_of_its_length() -> None:
     assert examined(data)[1] == [(800, 840)]
 
 
+def test_a_tag_behind_the_sound_that_is_as_long_as_a_frame_is_no_frame() -> None:
+    tag = b"ID3\x04\0\0\0\0\0" + bytes([LENGTH - 10]) + b"t" * (LENGTH - 10)
+
+    structure, gaps = examined(FRAMES + tag)
+
+    assert (structure.end, structure.patches, gaps) == (800, (), [])
+
+
+def test_a_last_frame_that_may_lack_a_byte_is_not_lost() -> None:
+    data, kind = FRAMES + FRAMES[: LENGTH - 1], of_one_length(LENGTH)
+
+    structure, _ = examine_stream(
+        reader(data), 0, len(data), kind, silent_frame=lambda _, most: b"S" * most, may_lack=lambda _: True
+    )
+
+    assert (structure.end, structure.patches) == (len(data), ())
+    assert structure.repairs == ("the last frame lacks 1 bytes",)
+
+
 def test_what_comes_before_the_sound_is_not_of_its_length() -> None:
     structure, _ = examined(bytes(1 << 20) + FRAMES + b"ab" * 8500)
 
@@ -109,6 +128,12 @@ def test_padding_in_front_of_the_first_frame_is_no_frame() -> None:
     assert examined(bytes(LENGTH) + FRAMES)[1] == []
 
 
+def test_the_name_of_a_tag_behind_a_damaged_second_frame_does_not_make_it_junk() -> None:
+    data = FRAMES[:LENGTH] + b"\xf4" + b"f" * (LENGTH - 1) + b"\xf5Xing" + b"f" * (LENGTH - 5) + FRAMES
+
+    assert examined(data)[1] == [(LENGTH, 2 * LENGTH)]
+
+
 def test_what_has_no_silence_and_no_header_but_for_a_bit_is_junk_in_front_and_a_refusal_elsewhere() -> None:
     kind, other = of_one_length(LENGTH), b"\x31" + b"o" * (LENGTH - 1)
 
@@ -130,6 +155,20 @@ def test_headers_that_are_put_right_are_no_lost_sound() -> None:
     assert structure.patches == (Patch(0, 3, b"\xf5ff"), Patch(6 * LENGTH, 3, b"\xf5ff"))
     assert structure.repairs == ("0.20 s of sound had damaged headers, which were put right",)
     assert structure.track_seconds == pytest.approx((1.2,))
+
+
+def test_a_lost_frame_at_the_end_is_silence_of_the_format_of_the_only_one_in_front_of_it() -> None:
+    headers: list[bytes] = []
+
+    def silent_frame(header: bytes, most_bytes: int) -> bytes:
+        headers.append(header[:3])
+        return b"S" * most_bytes
+
+    data, kind = FRAMES[: 2 * LENGTH - 1] + b"e", of_one_length(LENGTH)
+    kind = kind._replace(is_right=lambda block, _, end: block[end - 1] != ord("e"))
+    examine_stream(reader(data), 0, len(data), kind, silent_frame=silent_frame)
+
+    assert headers == [FRAMES[:3]]
 
 
 def test_a_lost_frame_of_many_is_silence_of_the_format_behind_it_where_the_chain_begins_with_it() -> None:

@@ -121,7 +121,7 @@ def test_files_joined_to_one_are_parts(tag: bytes) -> None:
     assert [part.read_range for part in structure.parts] == list(zip(begins, ends, strict=True))
     seconds = [2 * FRAME_SECONDS, 4096 / 48_000]
     assert [part.track_seconds for part in structure.parts] == [(each,) for each in seconds]
-    assert (structure.problem, structure.end, structure.repairs) == (None, ends[-1], ())
+    assert (structure.problem, structure.begin, structure.end, structure.repairs) == (None, 0, ends[-1], ())
     assert structure.track_seconds == pytest.approx((sum(seconds),))
 
 
@@ -142,9 +142,10 @@ def test_what_several_of_the_joined_files_state_wrongly_is_said_once() -> None:
 def test_more_files_than_a_process_has_decoders_for_are_refused(more: int) -> None:
     one, last = a_flac(a_frame(0), samples=4096), a_flac(a_frame(0), a_frame(1), samples=2 * 4096)
 
-    structure = examined(one * (MAX_PARTS - 1 + more) + last)
+    data = one * (MAX_PARTS - 1 + more) + last
+    structure = examined(data)
 
-    assert structure.problem == (JOINED if more else None)
+    assert (structure.problem, structure.end) == (JOINED if more else None, len(data))
     assert len(structure.parts) == (0 if more else MAX_PARTS)
 
 

@@ -10,6 +10,7 @@ from tests.support.adts import a_stream, flipped, frames_of
 from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from tests.support.sounds import sound
 from worker.domain.containers import adts, mp3
+from worker.domain.containers.rate_changes import Formats
 from worker.domain.containers.structure import MAX_PARTS, Structure
 
 AT_44 = ADTS_FRAME
@@ -139,6 +140,16 @@ def test_a_frame_that_is_alone_with_its_rate_is_damaged(bit: int) -> None:
 
 def test_two_frames_with_a_rate_of_their_own_are_sound() -> None:
     assert len(examined(AT_44 * 50 + AT_48 * 2 + AT_44 * 30).parts) == 3
+
+
+@pytest.mark.parametrize(("there", "is_right"), [(7, False), (6, True)])
+def test_a_frame_is_compared_with_one_of_which_the_block_has_no_more_than_the_header(
+    there: int, *, is_right: bool
+) -> None:
+    formats, block = Formats(adts.KIND, adts.format_bits), AT_44 + AT_48 + AT_44[:there]
+
+    assert formats.is_right(block, 0, _LENGTH)
+    assert formats.is_right(block, _LENGTH, 2 * _LENGTH) is is_right
 
 
 def test_a_first_frame_in_front_of_another_rate_is_damaged() -> None:

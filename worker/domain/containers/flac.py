@@ -77,7 +77,7 @@ def _joined(parts: list[Structure], begins: list[int]) -> Structure:
         begins[0],
         parts[-1].end,
         problem=next((part.problem for part in parts if part.problem), None),
-        track_seconds=(sum(part.track_seconds[0] or 0.0 for part in parts if part.track_seconds),),
+        track_seconds=(sum(seconds for part in parts for seconds in part.track_seconds if seconds is not None),),
         parts=tuple(replace(part, read_range=(part.begin, part.end)) for part in parts),
         repairs=tuple(dict.fromkeys(sentence for part in parts for sentence in part.repairs)),
     )
@@ -107,7 +107,7 @@ def _examine(read_at: ReadAt, start: int, size: int) -> Structure:
         start,
         end,
         track_seconds=(samples / rate_hz,),
-        repairs=(*_repairs(stream.samples, samples, rate_hz), *([BYTES_BEHIND] * (rest_bytes > 0))),
+        repairs=(*_repairs(stream.samples, samples, rate_hz), *([BYTES_BEHIND] if rest_bytes else [])),
         read_range=range_to(end, size),
     )
 
@@ -120,9 +120,8 @@ def _repairs(stated: int, found: int, rate_hz: int) -> tuple[str, ...]:
 
 def _rest_bytes(read_at: ReadAt, end: int, end_of_data: int) -> int:
     """How many bytes behind the last whole frame are neither tags nor padding."""
-    begin = behind_tags_between(read_at, end)
-    is_none = begin >= end_of_data or is_constant(read_at, begin, end_of_data)
-    return 0 if is_none else end_of_data - begin
+    begin = min(behind_tags_between(read_at, end), end_of_data)
+    return 0 if is_constant(read_at, begin, end_of_data) else end_of_data - begin
 
 
 def _stream(read_at: ReadAt, start: int) -> _Stream | None:

@@ -119,7 +119,7 @@ def lost_frames(read_at: ReadAt, begin: int, end: int, chain: Chain, kind: Frame
         return frames
     frame = kind.measure(header, 0)
     is_one = frame is not None and frame[0] == end - begin
-    if is_one or ((frames > 1 or begin == chain.begin) and but_for_a_bit(header, end - begin, kind) is not None):
+    if is_one or ((frames or begin == chain.begin) and but_for_a_bit(header, end - begin, kind) is not None):
         return 1
     return frames
 

@@ -54,10 +54,12 @@ class Formats:
     def _formats_behind(self, block: bytes, offset: int) -> list[int | None]:
         """Of the next two frames, as far as the block has their headers; None, as the last, where none begins."""
         formats: list[int | None] = []
-        while len(formats) < 2 and offset <= len(block) - self._kind.header_bytes and None not in formats:
+        while len(formats) < 2 and offset <= len(block) - self._kind.header_bytes:
             frame = self._kind.measure(block, offset)
-            formats.append(None if frame is None else self._format_of(block, offset))
-            offset += 0 if frame is None else frame[0]
+            if frame is None:
+                return [*formats, None]
+            formats.append(self._format_of(block, offset))
+            offset += frame[0]
         return formats
 
 
@@ -68,8 +70,8 @@ class _Stretch:
     begin: int
     format: int
     end: int
-    frames: int = 0
-    seconds: float = 0.0
+    frames: int
+    seconds: float
 
     def add_gap(self, end: int, frames: int) -> None:
         self.seconds += frames * self.seconds / self.frames
@@ -116,8 +118,8 @@ def _stretches(read_at: ReadAt, chain: Chain, kind: FrameKind, format_of: Format
             break  # never within a chain
         length, (samples, rate_hz) = frame
         if not found or found[-1].format != format_of(block, at - block_at):
-            found.append(_Stretch(at if found else chain.begin, format_of(block, at - block_at), at))
-            found[-1].frames, found[-1].seconds = lost_in_front, lost_in_front * samples / rate_hz
+            lost_seconds, begin = lost_in_front * samples / rate_hz, at if found else chain.begin
+            found.append(_Stretch(begin, format_of(block, at - block_at), at, lost_in_front, lost_seconds))
             lost_in_front = 0
         at += length
         found[-1].frames += 1

@@ -113,7 +113,7 @@ def _take_damaged_end(read_at: ReadAt, chain: Chain, end: int, kind: FrameKind) 
 
     It is the last one, or in front of the last one.
     """
-    if chain.missing_bytes or chain.is_overlong or behind_tags_between(read_at, chain.end) > chain.end:
+    if chain.missing_bytes or behind_tags_between(read_at, chain.end) > chain.end:
         return
     last = last_frame(read_at, end, kind, begin=chain.end)
     frame = None if last is None else kind.measure(read_at(last, _MODEL_BYTES), 0)
