@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from tests.support.frames import ADTS_FRAME
 from tests.unit.domain.test_transport_streams import SOUND, TABLES, TICKS, examined, packet, stamped
+from worker.domain.containers import ac3, adts, dts, mp3
 from worker.domain.containers.mpegts_packets import format_of
 
 # Headers, and of each the places and bits that say another format, or only something else.
@@ -54,6 +56,27 @@ def test_the_length_of_a_frame_is_not_of_its_format(header: bytes, at: int, bits
     changed[at] ^= bits
 
     assert format_of(payload(bytes(changed))) == format_of(payload(header)) is not None
+
+
+@pytest.mark.parametrize(
+    ("format_bits", "header", "mask"),
+    [
+        (mp3.format_bits, MP3, 0x18_0C_80),
+        (adts.format_bits, AAC, 0x3D_C0_00_00_00),
+        (ac3.ac3_format_bits, AC3, 0xC0_F8_E0),
+        (ac3.eac3_format_bits, EAC3, 0xCF_00),
+        (ac3.eac3_format_bits, EAC3[:4] + b"\xd4" + EAC3[5:], 0xFF_00),
+        (dts.format_bits, DTS, 0x0F_FC_00_00_00),
+    ],
+    ids=["MP3", "AAC", "AC-3", "E-AC-3", "E-AC-3 with half the rate", "DTS"],
+)
+def test_no_other_bits_of_a_header_are_of_its_format(
+    format_bits: Callable[[bytes, int], int], header: bytes, mask: int
+) -> None:
+    whole = int.from_bytes(header, "big")
+    for bit in range(8 * len(header)):
+        changed = (whole ^ 1 << bit).to_bytes(len(header), "big")
+        assert (format_bits(b"x" + changed, 1) != format_bits(header, 0)) == bool(mask >> bit & 1), bit
 
 
 def test_what_is_no_frame_has_no_format() -> None:

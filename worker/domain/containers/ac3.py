@@ -49,13 +49,13 @@ EAC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_eac3, has_tags_skipped=False)
 
 def ac3_format_bits(block: bytes, offset: int) -> int:
     """Those of a header that say the rate and the channels, but for that of low frequencies."""
-    return (block[offset + 4] & 0xC0) << 8 | (block[offset + 5] & 0xF8) << 3 | block[offset + 6] >> 5
+    return int.from_bytes(block[offset + 4 : offset + 7], "big") & 0xC0_F8_E0
 
 
 def eac3_format_bits(block: bytes, offset: int) -> int:
     """Those of a header that say the rate and the channels."""
-    fscod, numblkscod = block[offset + 4] & 0xC0, block[offset + 4] & 0x30
-    return fscod | (numblkscod if fscod == 0xC0 else 0) | block[offset + 4] & 0x0F
+    code = block[offset + 4]
+    return code & (0xFF if code >> 6 == 3 else 0xCF)
 
 
 def examine_ac3(read_at: ReadAt, start: int, size: int) -> Structure:

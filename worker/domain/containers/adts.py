@@ -61,7 +61,7 @@ def _examine(
 
 def format_bits(block: bytes, offset: int) -> int:
     """Those of a header that say the rate and the channels."""
-    return (block[offset + 2] & 0x3D) << 8 | block[offset + 3] & 0xC0
+    return int.from_bytes(block[offset + 2 : offset + 4], "big") & 0x3DC0
 
 
 def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:

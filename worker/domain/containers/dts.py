@@ -42,7 +42,7 @@ KIND = FrameKind(_CORE, _HEADER_BYTES, _measure)
 
 def format_bits(block: bytes, offset: int) -> int:
     """Those of a header that say the rate and the channels, but for that of low frequencies."""
-    return (block[offset + 7] & 0x0F) << 8 | block[offset + 8] & 0xFC
+    return int.from_bytes(block[offset + 7 : offset + 9], "big") & 0x0FFC
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:

@@ -94,8 +94,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
 def format_bits(block: bytes, offset: int) -> int:
     """Those of a header that say the rate and the channels."""
-    is_mono = block[offset + 3] >> 6 == 3
-    return (block[offset + 1] & 0x18) << 8 | block[offset + 2] & 0x0C | is_mono
+    is_mono = block[offset + 3] >= 0xC0
+    return int.from_bytes(block[offset + 1 : offset + 3], "big") & 0x180C | is_mono
 
 
 def _played_parts(read_at: ReadAt, structure: Structure) -> Structure:
