@@ -58,8 +58,16 @@ def _graph() -> dict[str, set[str]]:
     for name in _TESTS:
         where = ROOT / name
         for path in where.rglob("test_*.py") if where.is_dir() else [where]:
-            graph[str(path.relative_to(ROOT))] = set(_imports(path))
+            graph[str(path.relative_to(ROOT))] = set(_imports_of_test(path))
     return graph
+
+
+def _imports_of_test(path: Path) -> Iterator[str]:
+    """Those of the tests from which it imports, too: it calls what is defined there."""
+    for name in _imports(path):
+        yield name
+        if name.startswith("tests.") and name.rpartition(".")[2].startswith("test_"):
+            yield from _imports(path_of(name))
 
 
 def module_of(path: Path) -> str:

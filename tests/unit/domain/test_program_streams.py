@@ -146,6 +146,7 @@ def test_a_video_cd_without_pictures_has_sectors_of_zeros_up_to_the_next_pack() 
     for zeros in (2324, 99_999):
         assert problem(PACK_1, SOUND, bytes(zeros), PACK_1, SOUND) is None
         assert problem(PACK_1, picture, SOUND, bytes(zeros), PACK_1, SOUND) == DAMAGED
+        assert problem(PACK_1, packet(0xF0, b"\x0fs"), SOUND, bytes(zeros), PACK_1, SOUND) is None
         assert problem(PACK_1, SOUND, bytes(zeros), b"x", PACK_1, SOUND) == DAMAGED
         assert problem(PACK_1, SOUND, bytes(zeros), PACK_2, SOUND) == DAMAGED
         assert problem(PACK_1, SOUND, bytes(zeros)) is None

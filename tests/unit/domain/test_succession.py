@@ -107,6 +107,10 @@ def test_a_clock_that_jumps_is_no_part_where_no_other_track_has_sound(seconds: f
     assert a_file(("A", 1.0), ("A", 1.5), ("A", seconds)) == []
 
 
+def test_the_first_time_stamp_of_a_track_is_no_jump() -> None:
+    assert a_file(("A", None), ("B", 1.0), ("A", 9.0)) == []
+
+
 def test_a_clock_that_starts_again_at_0_after_its_last_value_is_no_jump() -> None:
     turn = (1 << 33) / CLOCK_HZ
 

@@ -33,7 +33,6 @@ _PACKET_BYTES = 188
 _BEGINS = 0x40  # of the second byte of a transport packet: a packet of the stream begins in it
 _BEGINNING = re.compile(rb"[\x40-\x7f\xc0-\xff]")  # that byte of such a packet
 _PROGRAMS = 0  # the number of the stream with the table of all programmes
-_STREAMS = 1 << 13  # that a file can have
 _NULL_PACKET = b"\x1f\xff"
 _PACKETS_MISSING = damaged("packets of the MPEG transport stream are missing")
 _MARKED = "{} audio packets were received with errors, as their receiver has marked them"
@@ -173,8 +172,7 @@ class _Reading:
             clock = clock_of(payload_of(packet)) if begins else None
             if begins:
                 stream.take_format(packet, clock, self.tables_at)
-            track = stream.recording * _STREAMS + number
-            self.tracks.add(track, at, end, clock, described=self.tables_at)
+            self.tracks.add((stream.recording, number), at, end, clock, described=self.tables_at)
         stream.sound.add(packet)
         stream.end = end
 

@@ -178,7 +178,7 @@ def payload_of(packet: bytes) -> bytes:
 
 def format_of(payload: bytes) -> tuple[int, int] | None:
     """Codec, rate and channels of the frame that an audio packet begins with; None where none does."""
-    head = payload[9 + payload[8] :] if len(payload) > 8 else b""
+    head = payload[9 + int.from_bytes(payload[8:9], "big") :]
     if len(head) < _HEADER_BYTES:
         return None
     found = enumerate(_FRAMES)

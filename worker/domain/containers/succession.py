@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -74,13 +75,16 @@ class Tracks:
     A stretch ends where another track begins, and is extended where a later packet shows that both are heard at once.
     """
 
-    _tracks: defaultdict[int, _Track] = field(default_factory=lambda: defaultdict(_Track))
+    _tracks: defaultdict[Hashable, _Track] = field(default_factory=lambda: defaultdict(_Track))
     _stretches: list[_Stretch] = field(default_factory=list)
     _last_begins_at: int = 0  # of those tracks that a demuxer can find, the one that begins last
 
-    def add(self, number: int, begin: int, end: int, clock: int | None, described: int | None) -> None:
-        """The next audio packet in the file, with its time stamp in units of 1/90,000 s where it has one."""
-        stretches, track = self._stretches, self._tracks[number]
+    def add(self, name: Hashable, begin: int, end: int, clock: int | None, described: int | None) -> None:
+        """The next audio packet in the file, with its time stamp in units of 1/90,000 s where it has one.
+
+        `name` is anything that tells its track from the others.
+        """
+        stretches, track = self._stretches, self._tracks[name]
         if track.at < 0 and begin < MAX_PROBE_BYTES:
             self._last_begins_at = begin
         if len(stretches) > _MAX_STRETCHES:
