@@ -53,3 +53,7 @@ def test_one_mutant_has_one_change() -> None:
 def test_a_module_is_covered_by_the_tests_that_import_it_first() -> None:
     assert "tests/unit/domain/test_claim.py" in covering("worker.domain.claim")[0]
     assert "tests/unit/adapters/test_ffmpeg_verdict.py" in covering("worker.adapters.ffmpeg.verdict")[0]
+
+
+def test_a_module_is_covered_by_tests_that_call_what_another_test_defines() -> None:
+    assert "tests/unit/domain/test_transport_formats.py" in covering("worker.domain.containers.mpegts")[0]

@@ -140,6 +140,7 @@ def test_empty_chunks_of_sound_are_pauses_without_time(
 @pytest.mark.parametrize(
     ("channels", "bits", "block_bytes", "frame_bytes", "is_wrong"),
     [
+        (1, 8, 1, 3, True),
         (1, 16, 2, 3, True),
         (1, 16, 2, 2, False),
         (6, 24, 18, 4000, True),

@@ -82,6 +82,7 @@ def test_stereo_of_speex_with_several_frames_a_packet_is_refused_because_it_is_d
 
         assert (problem is None) == is_right
         assert is_right or problem == "stereo in Speex with several frames a packet is not supported"
+        assert examined(a_stream(OPUS, 960) + whole).problem == problem
         assert examined(whole[:-1]).problem == CUT_OFF
 
 

@@ -36,7 +36,7 @@ _INDEX_OF_CHUNKS = 1
 _INDEX_HEADER_BYTES = 12
 _STREAM_HEADER_BYTES = 48  # as far as its sample size
 _SOUND_FORMAT_BYTES = 16  # as far as its bits per sample
-_BLOCK_SIZE_AT = 12  # in a format
+_CHANNELS_AT, _BLOCK_SIZE_AT, _BITS_AT = 2, 12, 14  # in a format
 _BLOCK_BYTES_OF_MP3 = 1152  # stated where each chunk has a frame, which at 320 kbit/s and 32 kHz has 1440 bytes
 _MAX_STREAMS = 100  # their numbers have two digits
 _MAX_INDEX_BYTES = 1 << 24  # of a million chunks; what a longer one lists behind them is not compared
@@ -124,8 +124,11 @@ class _Tally:
     def _timed(self) -> Iterator[tuple[float, float] | None]:
         """For each audio stream, the seconds of its sound and of its pauses; None where they are not exact."""
         for each in self._sounds():
-            pauses = 0 if each is None else self._pauses(each.number)
-            yield each and ((each.chunks - pauses) * each.scale / each.rate, pauses * each.scale / each.rate)
+            if each is None:
+                yield None
+            else:
+                pauses = self._pauses(each.number)
+                yield (each.chunks - pauses) * each.scale / each.rate, pauses * each.scale / each.rate
 
     def _sounds(self) -> Iterator[_Frames | None]:
         """Each audio stream; None for one whose header does not state a frame for each chunk.
@@ -151,14 +154,17 @@ class _Tally:
 
         Of other codecs the decoder may need it.
         """
-        channels, bits = (
-            int.from_bytes(self.formats.get(number, (0, b""))[1][at : at + 2], "little") for at in (2, 14)
-        )
+        channels, bits = self._of_format(number, _CHANNELS_AT), self._of_format(number, _BITS_AT)
         usual = (channels * bits // 8, _BLOCK_BYTES_OF_MP3)
         return 0 < self._block_bytes(number) < self.longest[number] and self._block_bytes(number) in usual
 
     def _block_bytes(self, number: int) -> int:
-        return int.from_bytes(self.formats.get(number, (0, b""))[1][_BLOCK_SIZE_AT : _BLOCK_SIZE_AT + 2], "little")
+        return self._of_format(number, _BLOCK_SIZE_AT)
+
+    def _of_format(self, number: int, at: int) -> int:
+        """A number of two bytes in the format of a stream; 0 where there is none."""
+        _, content = self.formats.get(number, (None, b""))
+        return int.from_bytes(content[at : at + 2], "little")
 
     def _compare(self, index: bytes) -> None:
         """Compare with the index behind the first part, which has the name, flags, offset and size of each chunk."""

@@ -30,7 +30,7 @@ def examine_7(read_at: ReadAt, start: int, size: int) -> Structure:
     if len(header) < _HEADER_7_BYTES:
         return Structure(start, size, problem=CUT_OFF)
     samples = int.from_bytes(header[4:8], "little") * _FRAME_SAMPLES
-    ending = int.from_bytes(header[20:24], "little")  # of encoders that keep the length, and then of the last frame
+    ending = int.from_bytes(header[20:], "little")  # of encoders that keep the length, and then of the last frame
     is_exact, last_frame = ending >> 31, ending >> 20 & 0x7FF
     lacking = _FRAME_SAMPLES - (last_frame or _FRAME_SAMPLES) if is_exact else _DECODER_DELAY
     samples = max(0, samples - lacking)

@@ -180,8 +180,8 @@ def _problem(links: list[_Link], read_at: ReadAt, end: int, size: int) -> str | 
         return CUT_OFF
     if any(stream.is_unfinished and not stream.is_ended for stream in last):
         return CUT_OFF
-    codecs = [stream.codec for link in links for stream in link.audio]
-    return next((codec.problem for codec in codecs if codec and codec.problem), None)
+    problems = (stream.codec.problem for link in links for stream in link.audio if stream.codec)
+    return next(filter(None, problems), None)
 
 
 def _parts(links: list[_Link]) -> list[Structure]:
