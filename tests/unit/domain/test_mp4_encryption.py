@@ -24,7 +24,7 @@ def a_protection(is_protected: int) -> bytes:
 
 def a_track(*entries: bytes, handler: bytes = b"soun") -> bytes:
     descriptions = box(b"stsd", b"\xff" * 8 + b"".join(entries))
-    media = box(b"mdia", box(b"hdlr", bytes(8) + handler) + box(b"minf", box(b"stbl", descriptions)))
+    media = box(b"mdia", box(b"hdlr", bytes(8) + handler + bytes(13)) + box(b"minf", box(b"stbl", descriptions)))
     return box(b"trak", media)
 
 

@@ -7,11 +7,14 @@ import struct
 import pytest
 
 from tests.support.reading import bytes_at
+from worker.domain.containers.kinds import Container
+from worker.domain.containers.sniffing import Sniffed
 from worker.domain.tags.collecting import MAX_VALUE_BYTES, Tags
 from worker.domain.tags.metadata import Metadata
 from worker.domain.tags.mp4 import Box, bounded, boxes, index_of, pictures_of_mp4, read_mp4, within
 from worker.domain.tags.mp4_writing import box, children_of, with_items
 from worker.domain.tags.pictures import MAX_PICTURE_BYTES, Picture
+from worker.domain.tags.reading import read_tags
 
 HANDLER = box(b"hdlr", bytes(8) + b"mdirappl" + bytes(9))
 
@@ -68,6 +71,13 @@ def test_an_index_ends_with_the_file_at_the_latest() -> None:
     assert index_of(bytes_at(file), len(file)) == Box(b"moov", 17, 21)
     assert index_of(bytes_at(file), len(file) - 1) == Box(b"moov", 17, 20)
     assert index_of(bytes_at(file[:9]), 9) is None
+
+
+def test_an_index_behind_a_tag_ends_with_the_file_too() -> None:
+    whole = b"ID3\x04\0\0\0\0\0\0" + an_index(box(b"\xa9nam", data(1, b"title")), in_front=box(b"ftyp", b"M4A "))
+
+    for file, tags in ((whole, {"TITLE": ("title",)}), (whole[:-1], {})):
+        assert read_tags(Sniffed(Container.MP4, 10), bytes_at(file), len(file)) == tags
 
 
 def test_a_file_seems_to_end_after_20000_reads_or_16_mib() -> None:
