@@ -125,6 +125,24 @@ def test_files_joined_to_one_are_parts(tag: bytes) -> None:
     assert structure.track_seconds == pytest.approx((sum(seconds),))
 
 
+@pytest.mark.parametrize("frames", [1, 2, 40])
+@pytest.mark.parametrize("files", [2, 3, 18, MAX_PARTS, MAX_PARTS + 1])
+@pytest.mark.parametrize("second", [0xF8, 0xF9])
+def test_joined_files_that_are_equally_long_are_parts(second: int, files: int, frames: int) -> None:
+    step = 4096 if second == 0xF9 else 1
+    one = a_flac(*(a_frame(number * step, second=second) for number in range(frames)), samples=frames * 4096)
+
+    structure = examined(one * files)
+
+    if files > MAX_PARTS:
+        assert structure.problem == JOINED
+        return
+    ranges = [(number * len(one), (number + 1) * len(one)) for number in range(files)]
+    assert [part.read_range for part in structure.parts] == ranges
+    assert structure.track_seconds == pytest.approx((files * frames * FRAME_SECONDS,))
+    assert not structure.repairs
+
+
 def test_a_file_that_is_joined_to_another_may_be_cut_off() -> None:
     one, damaged = a_flac(a_frame(0), a_frame(1), samples=2 * 4096), a_flac(a_frame(0), samples=4096)[:-1]
 

@@ -27,6 +27,9 @@ from worker.domain.containers.tags import before_tags, behind_tags_between
 
 _MAX_METADATA_BLOCKS = 10_000
 _MAGIC = b"fLaC\0\0\0\x22"  # with the header of the block that always comes first
+_SYNC = re.compile(rb"\xff[\xf8\xf9]")
+_PLACES = 12  # further and further apart: equally long files that were joined have others of their frames at each
+_SEARCHED_BYTES = 1 << 15  # for a frame at each place
 _TAIL_BYTES = 1 << 18  # a frame of 16 bits and 2 channels has 10 kB, the largest of 24 bits and 8 channels 110 kB
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")  # the first two bytes of a frame, which can stand anywhere by chance
 _DISORDER = damaged("the frames of the FLAC file are in disorder")
@@ -48,16 +51,43 @@ class _Stream:
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file begins and ends with a whole frame, and how long it is by the numbers of its frames.
 
-    Files that were joined to one are parts. They are searched where the frames are not what the first header states.
+    Files that were joined to one are parts. They are searched where the frames are not what the first header states,
+    or are not in the order of their numbers: files that are equally long end as the first header states.
     """
     structure = _examine(read_at, start, size)
-    if structure.problem or structure.repairs:
+    if structure.problem or structure.repairs or _goes_back(read_at, start, size):
         begins = _begins(read_at, start)
         if len(begins) > MAX_PARTS:
             return replace(structure, problem=JOINED)
         if len(begins) > 1:
             return _joined([_examine(read_at, begin, end) for begin, end in pairwise([*begins, size])], begins)
     return structure
+
+
+def _goes_back(read_at: ReadAt, start: int, size: int) -> bool:
+    """Whether the frames at some places have numbers that do not rise. It reads only little of the file."""
+    stream = _stream(read_at, start)
+    first = None if stream is None else frame_header(read_at(stream.frames_at, LONGEST_HEADER_BYTES))
+    if stream is None or first is None:
+        return False
+    last_at, last = stream.frames_at, first
+    for place in range(1, _PLACES):
+        begin = stream.frames_at + (size - stream.frames_at) * place**2 // _PLACES**2
+        at, frame = _next_frame(read_at, begin, first) or (last_at, last)
+        if at > last_at and frame.number <= last.number:
+            return True
+        last_at, last = at, frame
+    return False
+
+
+def _next_frame(read_at: ReadAt, begin: int, first: Frame) -> tuple[int, Frame] | None:
+    """Where the next frame begins that is like the first one, and what its header says. None where none is near."""
+    window = read_at(begin, _SEARCHED_BYTES)
+    for found in _SYNC.finditer(window):
+        frame = frame_header(window[found.start() : found.start() + LONGEST_HEADER_BYTES])
+        if frame and frame.is_like(first):
+            return begin + found.start(), frame
+    return None
 
 
 def _begins(read_at: ReadAt, start: int) -> list[int]:
