@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,8 @@ from tests.support.frames import ADTS_FRAME
 from tests.unit.domain.test_transport_streams import SOUND, TABLES, TICKS, examined, packet, stamped
 from worker.domain.containers import ac3, adts, dts, mp3
 from worker.domain.containers.mpegts_packets import format_of
+from worker.domain.containers.structure import JOINED, MAX_PARTS
+from worker.domain.containers.succession import Tracks
 
 # Headers, and of each the places and bits that say another format, or only something else.
 MP3 = b"\xff\xfb\x90\x64"
@@ -124,3 +127,23 @@ def test_a_format_is_compared_with_that_of_the_last_frame_that_was_seen() -> Non
     unaligned = recording(NONE, begin=30 * TICKS, count=3)
 
     assert len(examined(*recording(AT_44), *unaligned, TABLE, *recording(AT_48)).parts) == 2
+
+
+@pytest.mark.parametrize("recordings", [MAX_PARTS, MAX_PARTS + 1, 3 * MAX_PARTS])
+def test_a_file_of_more_recordings_than_parts_is_refused_and_takes_no_more_memory(
+    recordings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers, add = set[int](), Tracks.add
+
+    def noted(tracks: Tracks, number: int, *others: Any, **named: Any) -> None:
+        numbers.add(number)
+        add(tracks, number, *others, **named)
+
+    monkeypatch.setattr(Tracks, "add", noted)
+    packets = [[TABLE, *recording((AT_44, AT_48)[index % 2], count=3)] for index in range(recordings)]
+
+    structure = examined(*chain.from_iterable(packets))
+
+    assert structure.problem == (JOINED if recordings > MAX_PARTS else None)
+    assert len(structure.parts) == (0 if recordings > MAX_PARTS else MAX_PARTS)
+    assert len(numbers) == min(recordings, MAX_PARTS + 1)

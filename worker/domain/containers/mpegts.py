@@ -23,7 +23,15 @@ from worker.domain.containers.mpegts_packets import (
     runs,
     sound_of,
 )
-from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.structure import (
+    BYTES_BEHIND,
+    CUT_OFF,
+    MAX_PARTS,
+    ReadAt,
+    Structure,
+    damaged,
+    range_to,
+)
 from worker.domain.containers.succession import Tracks, clock_of, is_jump
 from worker.domain.containers.zeros import ZEROS_AMID_SOUND, zeros_are_behind, zeros_begin_before
 
@@ -47,18 +55,19 @@ class _Stream:
     sound: Sound = field(default_factory=Sound)
     end: int = 0  # of its last packet
     format: tuple[int, int] | None = None  # of the last frame that an audio packet began with
-    recording: int = 0  # how many recordings of other formats are before this one
+    recording: int = 0  # how many recordings of other formats are before this one; MAX_PARTS is too many already
 
     def take_format(self, packet: bytes, clock: int | None, tables_at: int | None) -> None:
-        """Of a packet that begins an audio packet: another format begins a recording where the clock jumps, too.
+        """Take the format of the frame that an audio packet begins with. Bytes within a frame may look like one, too.
 
-        And only behind the tables that a demuxer needs. What looks like a frame may be within one.
+        So another format begins a recording only where the clock jumps as well, and behind tables, which a demuxer
+        needs there.
         """
         found, before = format_of(payload_of(packet)), self.sound.clock
         if found is not None:
             has_jumped = clock is not None and before is not None and is_jump(before, clock)
             if self.format not in {None, found} and has_jumped and tables_at is not None and tables_at >= self.end:
-                self.recording += 1
+                self.recording = min(self.recording + 1, MAX_PARTS)
             self.format = found
 
 
