@@ -68,6 +68,26 @@ async def test_a_frame_that_cannot_be_decoded_is_silence_of_its_length(
     assert samples[-_RATE_HZ:-2048] == pytest.approx(whole[-_RATE_HZ:-2048], abs=200)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize(("at", "bit"), [(2, 0x01), (3, 0x80), (3, 0x40), (1, 0x10)])
+async def test_a_frame_of_aac_whose_header_is_damaged_is_silence(
+    at: int, bit: int, channels: int, tmp_path: Path
+) -> None:
+    layout = {1: "mono", 2: "stereo", 6: "5.1"}[channels]
+    source = tmp_path / "source.aac"
+    data = bytearray(a_sweep(source, "-af", f"pan={layout}|c0=c0"))
+    whole, _ = await heard_of(source)
+    middle = data.index(data[:3], len(data) // 2)
+    data[middle + at] ^= bit
+    source.write_bytes(data)
+
+    samples, conversion = await heard_of(source)
+
+    assert conversion.repaired == ("0.02 s of sound were damaged; silence took its place",)
+    assert len(samples) == len(whole)
+    assert samples[-_RATE_HZ:] == pytest.approx(whole[-_RATE_HZ:], abs=200)
+
+
 @pytest.mark.parametrize(
     ("name", "rate_hz", "sync"),
     [

@@ -14,9 +14,17 @@ _HEADER_BYTES = 7
 _LONGEST_FRAME_BYTES = 8191
 _RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _BLOCK_SAMPLES = 1024
-# A block of AAC-LC without a single coefficient, for mono and for stereo: no longer than the shortest sound.
-_SILENCE = {1: bytes.fromhex("00c800802380"), 2: bytes.fromhex("210004608c1c")}
-
+# A block of AAC-LC without a single coefficient, for each configuration of channels (ISO 14496-3, table 1.19). It is
+# no longer than the shortest sound.
+_SILENCE = {
+    1: bytes.fromhex("00c800802380"),
+    2: bytes.fromhex("210004608c1c"),
+    3: bytes.fromhex("00c8008020840011823070"),
+    4: bytes.fromhex("00c800802084001182300164004011c0"),
+    5: bytes.fromhex("00c8008020840011823011800230460e"),
+    6: bytes.fromhex("00c800802084001182301180023046060c80080238"),
+    7: bytes.fromhex("00c8008020840011823011800230460250004608c0c190010047"),
+}
 
 _CLOCKS = {
     bytes((0xFF, first, second)): tuple(
