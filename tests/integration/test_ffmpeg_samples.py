@@ -65,6 +65,33 @@ async def test_nothing_is_said_of_floating_point_samples_that_are_numbers(contai
     assert conversion.repaired == ()
 
 
+@pytest.mark.parametrize("container", ["wav", "mka"])
+@pytest.mark.parametrize("scale", [2.0**23, 2.0**31, 1e20])
+async def test_every_encoder_ends_with_floating_point_samples_far_beyond_full_scale(
+    scale: float, container: str, tmp_path: Path
+) -> None:
+    made, wav, source = (tmp_path / name for name in ("made.wav", "float.wav", f"source.{container}"))
+    run_ffmpeg("-i", str(a_wav(made, tones([1000]), 1)), "-c:a", "pcm_f32le", str(wav))
+    data = bytearray(wav.read_bytes())
+    begin = data.index(b"data") + 8
+    samples = array("f", data[begin:])
+    data[begin:] = array("f", [value * scale for value in samples]).tobytes()
+    wav.write_bytes(data)
+    run_ffmpeg("-i", str(wav), "-c:a", "copy", str(source))
+    converter = FfmpegConverter(FFMPEG)
+    targets = [(an_output(each), tmp_path / f"out.{each}") for each in SOUND_FORMATS]
+
+    conversion = await converter.convert(
+        source, await converter.probe(source), targets, max_duration_seconds=60, progress=ConversionProgress()
+    )
+
+    assert conversion.repaired == ()
+    raw = tmp_path / "raw"
+    run_ffmpeg("-i", str(tmp_path / "out.wav"), "-f", "s16le", str(raw))
+    signs = [(value > 0) - (value < 0) for value in array("h", raw.read_bytes())]
+    assert signs == [(value > 0) - (value < 0) for value in samples]
+
+
 @pytest.mark.parametrize("first_codec", ["aac", "cook"])
 async def test_the_default_track_is_taken_or_the_first_that_can_be_decoded(first_codec: str, tmp_path: Path) -> None:
     source = tmp_path / "source.mka"

@@ -50,6 +50,7 @@ class SourceAudio:
     changes_format: bool = False  # its rate or its channels change on the way
     parts: tuple[SourceAudio, ...] = ()  # that follow each other in the source, each with a decoder of its own
     is_finite: bool | None = True  # False: some samples are infinite or no numbers; None: that is not known
+    may_be_huge: bool = False  # some samples may be so far above full scale that encoders fail with them
     is_predicted: bool = False  # read from the source's own headers; the converter has not yet said the same
     made_of: SourceFormat | None = None  # where this is the samples of joined sources: what the record says of these
     clips_at: float | None = None  # for joined sources: the lowest full scale of those with the most bits

@@ -9,7 +9,7 @@ import pytest
 from worker.adapters.ffmpeg.channels import target_layout
 from worker.adapters.ffmpeg.clock import longest_pause_seconds
 from worker.adapters.ffmpeg.filters import filter_graph, has_clock, has_reference, late_seconds
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import AudioFormat, Codec
 from worker.domain.containers.kinds import Container
 from worker.domain.containers.structure import Structure
 from worker.domain.cutting import Cut
@@ -63,6 +63,16 @@ def test_samples_that_may_be_no_numbers_become_silence_before_all_else() -> None
     assert "aeval" not in graph_of(WAV)
     for is_finite in (False, None):
         assert graph_of(replace(WAV, is_finite=is_finite)).startswith("[0:0]aeval=exprs='if(lt(abs(val(ch)),1e30),")
+
+
+def test_samples_with_which_encoders_may_fail_are_clipped_for_all_but_floats() -> None:
+    huge = replace(WAV, codec="pcm_f32le", may_be_huge=True)
+
+    assert "asoftclip=type=hard" not in graph_of(replace(huge, may_be_huge=False), TO_MP3)
+    for encoding in (TO_MP3, TO_WAV, replace(TO_WAV, bits_per_sample=24), replace(TO_WAV, codec=Codec.ALAW)):
+        assert "asoftclip=type=hard" in graph_of(huge, encoding)
+    for encoding in (replace(TO_WAV, bits_per_sample=32), replace(TO_WAV, bits_per_sample=32, samples_in="stereo")):
+        assert "asoftclip=type=hard" not in graph_of(huge, encoding)
 
 
 def test_the_longest_pause_is_ten_minutes_of_mono_and_less_with_more_channels() -> None:

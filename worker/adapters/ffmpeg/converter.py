@@ -24,7 +24,7 @@ from worker.adapters.ffmpeg.files import (
 )
 from worker.adapters.ffmpeg.filters import Analysis, is_short_by_unknown_samples
 from worker.adapters.ffmpeg.finishing import finished
-from worker.adapters.ffmpeg.finite import is_finite
+from worker.adapters.ffmpeg.finite import examine_floats
 from worker.adapters.ffmpeg.levelling import Leveller
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.measuring import Analyse
@@ -117,8 +117,8 @@ class FfmpegConverter:
             check_headers(headers)
         except UnsupportedAudioError:
             return None  # a source is refused only for what ffmpeg itself says of it
-        has_only_numbers = await is_finite(source, inspected, headers)
-        return replace(source_audio(inspected, headers, "", is_finite=has_only_numbers), is_predicted=True)
+        floats = await examine_floats(source, inspected, headers)
+        return replace(source_audio(inspected, headers, "", floats), is_predicted=True)
 
     async def _probe(self, source: Path, inspected: Inspected) -> SourceAudio:
         """Ask ffmpeg what the headers say, and once more where a track may have no packets, or a late first one."""
@@ -135,8 +135,7 @@ class FfmpegConverter:
             raise error
         headers = of_first_frame(read_headers(printed, log), inspected)
         check_headers(headers)
-        has_only_numbers = await is_finite(source, inspected, headers)
-        return source_audio(inspected, headers, log.described, is_finite=has_only_numbers)
+        return source_audio(inspected, headers, log.described, await examine_floats(source, inspected, headers))
 
     async def _printed(self, source: Path, inspected: Inspected) -> tuple[int, str, Log]:
         """The exit code of a probe, the lines of the text muxer, and all that ffmpeg said."""

@@ -49,6 +49,11 @@ _SHORT_BYTES = 16_384  # of a source whose length is not known; an AVI of a few 
 # Encoders refuse NaN and infinity, or make a full-scale click of them: this filter makes them silence. The first such
 # sample is logged at ffmpeg's level 40 (verbose), as a number that the clock never prints.
 _FINITE = "aeval=exprs='if(lt(abs(val(ch)),1e30),val(ch),if(ld(0),0,st(0,1)*0+print(-1,40)*0))':c=same"
+# With sound of a million times full scale, as floats have that hold integers of 24 or 32 bits, ffmpeg's encoder of AAC
+# does not end and LAME fails; beyond 65536 times, ffmpeg turns the sign of what it makes 16 bits of. Below 128 times,
+# these filters change no bit.
+_CLIPPED = "volume=0.0078125:precision=double,asoftclip=type=hard,volume=128:precision=double"
+_FLOAT = "pcm_f"
 
 _CLOCK_STEP_SECONDS = 0.001  # by which silence within the sound may be too short or too long
 _PADDED = "aresample=async=1:min_comp=0.001:min_hard_comp=0.001"
@@ -200,7 +205,10 @@ def _own(audio: SourceAudio, encoding: Encoding) -> list[str]:
     layout, filters = mapped(audio, encoding)[0], selection_filters(audio, encoding)
     if encoding.gain is not None:
         filters += gain_filters(encoding.gain, audio.sample_rate_hz, encoding.sample_rate_hz)
-    if layout and (order := encoder_for(encoding).orders.get(layout)):
+    encoder = encoder_for(encoding)
+    if audio.may_be_huge and not encoder.name_for(encoding.bits_per_sample, encoding.codec).startswith(_FLOAT):
+        filters.append(_CLIPPED)
+    if layout and (order := encoder.orders.get(layout)):
         filters.append(channelmap(layout, order))
     seconds = audio.duration_seconds
     if encoding.cut is not None and encoding.cut.end_seconds is not None:

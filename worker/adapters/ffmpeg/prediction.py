@@ -7,6 +7,7 @@ from dataclasses import replace
 from worker.adapters.ffmpeg.command import has_own_clock
 from worker.adapters.ffmpeg.files import Inspected
 from worker.adapters.ffmpeg.filters import late_seconds
+from worker.adapters.ffmpeg.finite import Floats
 from worker.adapters.ffmpeg.log import MAX_DESCRIPTION_BYTES, Log
 from worker.adapters.ffmpeg.printed_headers import Headers, has_packet, read_headers
 from worker.adapters.ffmpeg.tags import described_chapters, described_tags, metadata_of
@@ -54,7 +55,7 @@ def of_first_frame(headers: Headers, inspected: Inspected) -> Headers:
     return replace(headers, channels=channels, layout=_LAYOUTS[channels])
 
 
-def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_finite: bool | None) -> SourceAudio:
+def source_audio(inspected: Inspected, headers: Headers, described: str, floats: Floats) -> SourceAudio:
     """What is known of the source, by its headers and by ffmpeg's description of it."""
     audio = SourceAudio(
         container=inspected.container.value,
@@ -71,7 +72,8 @@ def source_audio(inspected: Inspected, headers: Headers, described: str, *, is_f
         tags=inspected.metadata.tags or described_tags(described, inspected.container),
         cover=inspected.metadata.cover,
         chapters=inspected.metadata.chapters or described_chapters(described),
-        is_finite=is_finite,
+        is_finite=floats.are_finite,
+        may_be_huge=floats.may_be_huge,
     )
     return replace(audio, duration_seconds=_expected_seconds(audio, headers))
 
@@ -143,7 +145,7 @@ class PredictionCheck:
             headers = read_headers(self._facts, log)
         except UnsupportedAudioError as exc:
             raise MispredictedError from exc
-        said = source_audio(inspected, headers, described, is_finite=predicted.is_finite)
+        said = source_audio(inspected, headers, described, Floats(predicted.is_finite, predicted.may_be_huge))
         self._is_right = said == predicted and log.said_bytes <= MAX_DESCRIPTION_BYTES
         if not self._is_right:
             raise MispredictedError

@@ -162,6 +162,7 @@ class SourceJoiner:
             cover=first.cover,
             chapters=self._chapters(),
             made_of=replace(first.format, duration_seconds=round(seconds, 3)),
+            may_be_huge=any(audio.may_be_huge for audio in audios),
             clips_at=min(full_scale(codec, depth or LOSSY_BITS) for codec in deepest),
         )
 
