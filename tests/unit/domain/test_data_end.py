@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.frames import reader
 from tests.support.sounds import sound
-from worker.domain.containers.data_end import MORE_SOUND, UNCLEAR_REST, Samples, find_end
+from worker.domain.containers.data_end import MORE_SOUND, UNCLEAR_REST, DataEnd, Samples, find_end
 from worker.domain.containers.sniffing import examine, sniff
 from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
 
@@ -240,6 +240,19 @@ def test_behind_compressed_samples_a_tenth_of_them_is_junk_and_more_may_be_sound
 
     assert (end.sound, end.problem) == (10_000, problem)
     assert end.repair == (None if problem else "1000 bytes of junk behind the sound were skipped")
+
+
+@pytest.mark.parametrize("lacking_bytes", [1, 64, 65])
+def test_compressed_samples_that_lack_a_part_of_their_last_block_are_cut_off(lacking_bytes: int) -> None:
+    blocks = bytes(number % 251 for number in range(65 * 20))
+
+    def end_of(stated: int, there: int) -> DataEnd:
+        samples = Samples(0, stated, None, block_bytes=65)
+        return find_end(reader(blocks[:there]), samples, there, lambda offset: offset)
+
+    assert end_of(len(blocks), len(blocks) - lacking_bytes).problem == CUT_OFF
+    assert end_of(len(blocks), len(blocks)).problem is None
+    assert end_of(len(blocks) + 1, len(blocks)).problem is None  # a byte of padding that is counted
 
 
 @pytest.mark.parametrize("name", [b"LIST", b"bext", b"iXML", b"id3 "])

@@ -96,7 +96,9 @@ def find_end(read_at: ReadAt, samples: Samples, size: int, skip_chunks: Callable
         end = _before_chunks(read_at, samples.begin, before_tags(read_at, min(samples.begin, size), size), skip_chunks)
         return DataEnd(end, end)
     stated_end = samples.begin + stated
-    if stated_end > size + SLACK_BYTES:
+    # What writers count too much is no whole block: so the last of whole blocks is cut off, whatever it lacks.
+    slack_bytes = 0 if samples.block_bytes > 1 and stated % samples.block_bytes == 0 else SLACK_BYTES
+    if stated_end > size + slack_bytes:
         return DataEnd(size, size, problem=CUT_OFF)
     # A size of 32 bits that wrapped is short by a multiple of 4 GiB. Then chunks or nothing follow on the true one.
     end = stated_end + (size - stated_end) // _WRAP_BYTES * _WRAP_BYTES
