@@ -114,6 +114,37 @@ async def test_a_last_frame_that_cannot_be_decoded_is_silence_too(
     assert len(samples) == pytest.approx(len(whole), abs=0.001 * rate_hz)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "in_front_of_a_frame"),
+    [
+        ("source.avi", ("-c:a", "libmp3lame"), rb"00wb"),
+        ("source.avi", ("-c:a", "mp2"), rb"00wb"),
+        ("source.avi", ("-c:a", "dca", "-strict", "-2"), rb"00wb"),
+        ("source.mka", ("-c:a", "libmp3lame", "-write_crc32", "0"), rb"\xa3[\x40-\x4f].\x81..\x80"),
+        ("source.webm", ("-c:a", "libopus"), rb"\xa3[\x40-\x4f].\x81..\x80"),
+    ],
+)
+async def test_a_frame_of_zeros_is_silence_where_a_decoder_passes_over_it(
+    name: str, options: tuple[str, ...], in_front_of_a_frame: bytes, tmp_path: Path
+) -> None:
+    source = tmp_path / name
+    data = bytearray(a_sweep(source, *options))
+    whole, _ = await heard_of(source)
+    frames = list(re.finditer(in_front_of_a_frame, data[: data.rfind(b"idx1")], re.DOTALL))
+    at = len(frames) // 2
+    begin = frames[at].end() + 4 * name.endswith("avi")
+    data[begin : frames[at + 1].start()] = bytes(frames[at + 1].start() - begin)
+    source.write_bytes(data)
+
+    samples, conversion = await heard_of(source)
+
+    assert conversion.repaired == (
+        "zeros stand in the place of some of its sound (damaged frames: 1); silence took their place",
+    )
+    assert len(samples) == pytest.approx(len(whole), abs=0.0015 * _RATE_HZ)  # clocks count in milliseconds
+    assert samples[-_RATE_HZ:-2048] == pytest.approx(whole[-_RATE_HZ:-2048], abs=200)
+
+
 _BARE = ("-write_xing", "0", "-id3v2_version", "0")
 
 

@@ -45,6 +45,20 @@ def examined(data: bytes) -> Structure:
     return examine(reader(data), 0, len(data))
 
 
+@pytest.mark.parametrize(("tag", "is_passed_over"), [(0x50, True), (0x55, True), (0x2001, True), (1, False)])
+@pytest.mark.parametrize(("zeros", "are_enough"), [(0, False), (15, False), (16, True), (400, True)])
+def test_chunks_of_zeros_are_lost_frames_of_the_codecs_whose_zeros_are_passed_over(
+    tag: int, zeros: int, *, is_passed_over: bool, are_enough: bool
+) -> None:
+    chunks = [(b"00wb", b"\xff" * 400), (b"00wb", bytes(zeros)), (b"00wb", bytes(20) + b"\1"), (b"01dc", bytes(400))]
+    before = header(b"auds", length=9, sample_bytes=1) + chunk(b"strf", struct.pack("<H", tag) + bytes(16))
+
+    structure = examined(part(chunks, before=before))
+
+    assert structure.loses_frames == (is_passed_over and are_enough)
+    assert any("zeros stand" in sentence for sentence in structure.repairs) == structure.loses_frames
+
+
 def test_an_index_that_lists_what_is_there_is_right() -> None:
     assert examined(part(MOVIE, behind=old_index(MOVIE))).problem is None
     assert examined(part([*MOVIE, part_index(b"00wb", 10)])).problem is None

@@ -64,6 +64,25 @@ def seconds(*clusters: bytes, **options: object) -> tuple[float | None, ...]:
     return structure.track_seconds
 
 
+@pytest.mark.parametrize(
+    ("codec", "is_short"), [(b"A_MPEG/L3", True), (b"A_MPEG/L2", True), (b"A_OPUS", True), (b"A_PCM/INT/LIT", False)]
+)
+@pytest.mark.parametrize(("frame", "is_zeroed"), [(bytes(15), False), (bytes(16), True), (bytes(40) + b"\1", False)])
+@pytest.mark.parametrize("is_group", [False, True])
+def test_blocks_of_zeros_are_lost_frames_of_the_codecs_whose_decoders_make_too_little_of_them(
+    codec: bytes, frame: bytes, *, is_short: bool, is_zeroed: bool, is_group: bool
+) -> None:
+    track = element(0xAE, element(0xD7, b"\1") + element(0x83, bytes([AUDIO])) + element(0x86, codec))
+    body = vint(1, 1) + struct.pack(">hB", 20, 0x80) + frame
+    block = element(0xA0, element(0xA1, body)) if is_group else element(0xA3, body, size_bytes=1)
+
+    structure = examined(a_file(a_cluster(0, a_block(0), block, a_block(40)), tracks=[track]))
+
+    assert structure.problem is None
+    assert structure.loses_frames == (is_short and is_zeroed)
+    assert any("zeros stand" in sentence for sentence in structure.repairs) == structure.loses_frames
+
+
 @pytest.mark.parametrize("size_bytes", range(1, 9))
 @pytest.mark.parametrize("number_bytes", range(1, 5))
 @pytest.mark.parametrize("size", [0, 1, 100])

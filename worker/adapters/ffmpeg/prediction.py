@@ -72,6 +72,7 @@ def source_audio(inspected: Inspected, headers: Headers, described: str, floats:
         tags=inspected.metadata.tags or described_tags(described, inspected.container),
         cover=inspected.metadata.cover,
         chapters=inspected.metadata.chapters or described_chapters(described),
+        loses_frames=inspected.structure.loses_frames,
         is_finite=floats.are_finite,
         may_be_huge=floats.may_be_huge,
     )

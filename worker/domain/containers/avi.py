@@ -22,6 +22,7 @@ from worker.domain.containers.structure import (
     range_to,
 )
 from worker.domain.containers.tags import behind_tags
+from worker.domain.containers.zeros import ZEROED_BYTES, is_zeroed, zeroed
 
 _READ_BYTES = 16_384  # small, so that of a large picture only the header is read
 _MAX_CHUNKS = 10_000_000
@@ -32,6 +33,8 @@ _LISTS = {_RIFF, b"LIST"}
 _NAME = re.compile(rb"[A-Za-z0-9_ ]{4}")
 _OF_STREAM = re.compile(rb"\d\d(wb|d[bc]|pc|tx)")
 _SOUND = b"wb"
+_CHUNK_HEADER_BYTES = 8
+_PASSED_OVER = {0x50, 0x55, 0x2001}  # MP2, MP3, DTS: FFmpeg's parsers pass over zeros in the place of their frames
 _INDEX_OF_CHUNKS = 1
 _INDEX_HEADER_BYTES = 12
 _STREAM_HEADER_BYTES = 48  # as far as its sample size
@@ -62,6 +65,7 @@ class _Tally:
     chunks: Counter[int] = field(default_factory=Counter)
     sizes: Counter[int] = field(default_factory=Counter)
     empty: Counter[int] = field(default_factory=Counter)  # those chunks that have no bytes
+    zeroed: int = 0  # frames that are nothing but zeros, and that the decoder passes over
     longest: Counter[int] = field(default_factory=Counter)  # the bytes of the longest chunk
     indexed: Counter[int] = field(default_factory=Counter)  # chunks by the indexes of the parts (OpenDML)
     sounds: set[int] = field(default_factory=set)
@@ -72,7 +76,7 @@ class _Tally:
     def add(self, name: bytes, begin: int, length: int, content: Callable[[int], bytes]) -> None:
         """Count a chunk, whose content is at `begin`.
 
-        `content` reads up to so many bytes of it, and is called for indexes and streams' headers.
+        `content` reads up to so many bytes of it, and is called for indexes, sound and streams' headers.
         """
         if _OF_STREAM.match(name):
             number = int(name[:2])
@@ -82,6 +86,7 @@ class _Tally:
             self.longest[number] = max(self.longest[number], length)
             if name[2:] == _SOUND:
                 self.sounds.add(number)
+                self.zeroed += self._format_tag(number) in _PASSED_OVER and is_zeroed(content, length)
         elif name[:2] == b"ix":
             head = content(_INDEX_HEADER_BYTES)
             if (
@@ -158,6 +163,9 @@ class _Tally:
         usual = (channels * bits // 8, _BLOCK_BYTES_OF_MP3)
         return 0 < self._block_bytes(number) < self.longest[number] and self._block_bytes(number) in usual
 
+    def _format_tag(self, number: int) -> int:
+        return int.from_bytes(self.formats.get(number, (0, b""))[1][:2], "little")
+
     def _block_bytes(self, number: int) -> int:
         return self._of_format(number, _BLOCK_SIZE_AT)
 
@@ -205,9 +213,14 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         end,
         problem=_LACKING if tally.lacks_sound() else JOINED if is_joined else None,
         track_seconds=tally.track_seconds(),
-        repairs=(*([_PAUSES] if tally.has_pauses() else []), *([BYTES_BEHIND] if end < size else [])),
+        repairs=(
+            *([_PAUSES] if tally.has_pauses() else []),
+            *([zeroed(tally.zeroed)] if tally.zeroed else []),
+            *([BYTES_BEHIND] if end < size else []),
+        ),
         read_range=range_to(end, size),
         patches=tally.patches(),
+        loses_frames=tally.zeroed > 0,
     )
 
 
@@ -220,8 +233,8 @@ def _are_chunks(reader: BlockReader, offset: int, end: int, tally: _Tally) -> bo
             offset += _padding(reader, offset, ends[-1]) if is_odd else 0
         if offset >= ends[0] - 1:  # a byte of padding may follow
             return True
-        header = reader.at(offset, 12)
-        if len(header) < 8 or not _NAME.match(header):
+        header = reader.at(offset, _CHUNK_HEADER_BYTES + ZEROED_BYTES)  # what is looked at of sound costs no read
+        if len(header) < _CHUNK_HEADER_BYTES or not _NAME.match(header):
             return False
         length = int.from_bytes(header[4:8], "little")
         if header[:4] in _LISTS and length not in _OPEN_SIZES:

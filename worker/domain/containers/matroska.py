@@ -14,6 +14,7 @@ from worker.domain.containers.ebml import CRC32, VOID, DamagedError, Element, ch
 from worker.domain.containers.matroska_clusters import CLUSTER, Clusters, Track, read_track
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged, range_to
+from worker.domain.containers.zeros import zeroed
 
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 _INFO, _TIMESTAMP_SCALE = 0x1549A966, 0x2AD7B1
@@ -47,8 +48,12 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         min(end, size),
         problem=_problem(reader, clusters, end),
         track_seconds=clusters.track_seconds(),
-        repairs=repairs_behind(read_at, min(end, size), size),
+        repairs=(
+            *([zeroed(clusters.zeroed)] if clusters.zeroed else []),
+            *repairs_behind(read_at, min(end, size), size),
+        ),
         read_range=range_to(end, size),
+        loses_frames=clusters.zeroed > 0,
     )
 
 

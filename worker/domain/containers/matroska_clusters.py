@@ -18,6 +18,7 @@ from worker.domain.containers.ebml import (
     variable_integer,
 )
 from worker.domain.containers.reading import BlockReader
+from worker.domain.containers.zeros import ZEROED_BYTES, is_zeroed
 
 AUDIO, _VIDEO = 2, 1
 CLUSTER = 0x1F43B675
@@ -26,6 +27,12 @@ _SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK = 0xA3, 0xA0, 0xA1
 _BLOCK_DURATION = 0x9B
 _IN_CLUSTER = {_TIMESTAMP, _POSITION, _PREVIOUS_SIZE, _SILENT_TRACKS, _SIMPLE_BLOCK, _BLOCK_GROUP, VOID, CRC32}
 _TRACK_NUMBER, _TRACK_TYPE, _CODEC_DELAY = 0xD7, 0x83, 0x56AA
+_CODEC_ID = 0x86
+_CODEC_ID_BYTES = 32
+# FFmpeg's parsers pass over zeros in the place of frames of MP2 and MP3; zeros of Opus are 10 ms of silence.
+_ZEROS_ARE_SHORT = (b"A_MPEG/L", b"A_OPUS")
+_BLOCK_HEADER_BYTES = 3  # behind the number of the track
+_LONGEST_HEAD_BYTES = 7  # of a simple block
 
 _DEFAULT_SCALE_NS = 1_000_000
 _BACKWARDS_SECONDS = 0.005  # how far a track's times may go back: they are rounded to milliseconds
@@ -42,6 +49,7 @@ class Track:
     number: int
     kind: int
     codec_delay_ns: int
+    shortens_zeros: bool = False  # its decoder makes too little of a frame of zeros
     first: int | None = None
     last: int = 0
     last_cluster: int = 0  # how many clusters there were at the last block
@@ -51,12 +59,18 @@ class Track:
 def read_track(reader: BlockReader, entry: Element) -> Track:
     """Read a track from its entry. Raises DamagedError."""
     wanted = {_TRACK_NUMBER, _TRACK_TYPE, _CODEC_DELAY}
-    found = {
-        child.identifier: unsigned(reader, child)
-        for child in children(reader, entry.body, entry.end or entry.body)
-        if child.identifier in wanted
-    }
-    return Track(found.get(_TRACK_NUMBER, 0), found.get(_TRACK_TYPE, 0), found.get(_CODEC_DELAY, 0))
+    found, codec = dict[int, int](), b""
+    for child in children(reader, entry.body, entry.end or entry.body):
+        if child.identifier in wanted:
+            found[child.identifier] = unsigned(reader, child)
+        elif child.identifier == _CODEC_ID and child.end is not None:
+            codec = reader.at(child.body, min(child.end - child.body, _CODEC_ID_BYTES))
+    return Track(
+        found.get(_TRACK_NUMBER, 0),
+        found.get(_TRACK_TYPE, 0),
+        found.get(_CODEC_DELAY, 0),
+        codec.startswith(_ZEROS_ARE_SHORT),
+    )
 
 
 class Clusters:
@@ -75,6 +89,7 @@ class Clusters:
         self._timestamp = 0
         self.scale_ns = _DEFAULT_SCALE_NS
         self.begins: set[int] = set()
+        self.zeroed = 0  # frames that are nothing but zeros, of which the decoder makes too little
         self.has_lost_order = False  # the times of an audio track went back
         self.has_gap = False  # an audio track goes on later in a cluster than it ended in the one before
 
@@ -117,7 +132,7 @@ class Clusters:
 
     def _read_simple_block(self, offset: int, stop: int) -> int | None:
         """The offset behind a simple block, of which nearly all clusters are made; None where it is something else."""
-        data = self._reader.at(offset, 8)
+        data = self._reader.at(offset, _LONGEST_HEAD_BYTES + ZEROED_BYTES)  # the frame's first bytes cost no read
         if len(data) < 8 or data[0] != _SIMPLE_BLOCK:
             return None
         if data[1] & 0x80:
@@ -129,7 +144,10 @@ class Clusters:
         behind = offset + header + length
         if behind > stop or length < 4 or not data[header] & 0x80:
             return None
-        self._add(data[header] & 0x7F, int.from_bytes(data[header + 1 : header + 3], "big", signed=True), 0)
+        number, frame = data[header] & 0x7F, header + 1 + _BLOCK_HEADER_BYTES
+        self._add(number, int.from_bytes(data[header + 1 : header + 3], "big", signed=True), 0)
+        if not any(data[frame : frame + ZEROED_BYTES]):
+            self._look_at_zeros(number, offset + frame, behind)
         return behind
 
     def _read_element(self, element: Element | None, stop: int) -> int:
@@ -166,8 +184,15 @@ class Clusters:
         if number is None:
             raise DamagedError
         value, size = number
-        relative = self._reader.at(block.body + size, 2)
-        self._add(value, int.from_bytes(relative, "big", signed=True), duration)
+        head = self._reader.at(block.body + size, _BLOCK_HEADER_BYTES + ZEROED_BYTES)
+        self._add(value, int.from_bytes(head[:2], "big", signed=True), duration)
+        if block.end is not None and not any(head[_BLOCK_HEADER_BYTES:]):
+            self._look_at_zeros(value, block.body + size + _BLOCK_HEADER_BYTES, block.end)
+
+    def _look_at_zeros(self, number: int, begin: int, end: int) -> None:
+        if self._tracks[number].shortens_zeros:
+            length = end - begin
+            self.zeroed += is_zeroed(lambda most: self._reader.at(begin, min(length, most)), length)
 
     def _check(self, checksum: Element, stop: int) -> None:
         """Compare the cluster's checksum, but not in a file with pictures, whose damage does not matter.

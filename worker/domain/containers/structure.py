@@ -52,6 +52,8 @@ class Structure:
     # Of what the decoder makes, the first sample and the one behind the last, where no demuxer leaves out the others.
     sound_samples: tuple[int, int] | None = None
     ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
+    # Some frames are zeros, and the decoder passes over them or makes too little of them: silence takes their place.
+    loses_frames: bool = False
     probe_bytes: int | None = None  # how far a demuxer has to read to find the tracks, if that is known to be far
 
     @property

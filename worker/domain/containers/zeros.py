@@ -5,17 +5,30 @@ Such a copy ends within a frame or a packet, which then ends with zeros as well.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from worker.domain.containers.frames import FrameKind
 from worker.domain.containers.structure import ReadAt, damaged
 
 ZEROS_AMID_SOUND = damaged("zeros begin amid its sound")
 _FEW_BYTES = 16  # a cut within the last ones of a frame or packet is not recognised
 _LONGEST_FRAME_BYTES = 16_384  # of DTS
+ZEROED_BYTES = _FEW_BYTES  # at the beginning of a frame: an encoder may make fewer zeros of silence
 
 
 def zeros_are_behind(read_at: ReadAt, end: int, size: int) -> bool:
     """Whether the bytes behind `end` are zeros, as far as the first of them show."""
     return size - end >= _FEW_BYTES and not any(read_at(end, _FEW_BYTES))
+
+
+def is_zeroed(content: Callable[[int], bytes], length: int) -> bool:
+    """Whether a frame of `length` bytes is nothing but zeros. `content` reads up to so many bytes of it."""
+    return length >= ZEROED_BYTES and not any(content(ZEROED_BYTES)) and not any(content(_LONGEST_FRAME_BYTES))
+
+
+def zeroed(frames: int) -> str:
+    """What is said of a source in which so many frames are zeros."""
+    return f"zeros stand in the place of some of its sound (damaged frames: {frames}); silence took their place"
 
 
 def zeros_begin_before(read_at: ReadAt, end: int, size: int, *, few_bytes: int = _FEW_BYTES) -> bool:
