@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.conversions import an_output, channels_of, converted, delivered
+from tests.support.pcm import read_wav
 from tests.support.samples import level_of, samples_of
 from tests.support.sounds import FFMPEG, run_ffmpeg
 from worker.adapters.ffmpeg import FfmpegConverter
@@ -36,6 +37,8 @@ _ENCODED = {
     "ac3": ("-c:a", "ac3"),
     "eac3": ("-c:a", "eac3"),
     "dts": ("-c:a", "dca", "-strict", "-2"),
+    "tagged.mp3": ("-c:a", "libmp3lame"),
+    "mp2": ("-c:a", "mp2"),
     "ts": ("-c:a", "ac3"),
     "mpg": ("-c:a", "ac3", "-f", "vob"),
 }
@@ -67,6 +70,27 @@ async def test_mpeg_audio_keeps_the_channels_that_it_begins_with(layouts: Sequen
 
     assert await channels_of(artifact.path) == len(_PARTS[layouts[0]].split("|"))
     assert artifact.duration_seconds == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("layouts", [("stereo", "mono"), ("mono", "stereo")])
+@pytest.mark.parametrize("suffix", ["mp3", "tagged.mp3", "mp2"])
+async def test_mpeg_audio_has_the_samples_that_each_part_has_alone(
+    layouts: Sequence[str], suffix: str, tmp_path: Path
+) -> None:
+    source = a_changing_source(tmp_path, layouts, suffix)
+    like_first = an_output(AudioFormat.WAV, channels=len(_PARTS[layouts[0]].split("|")))
+
+    (both,) = await converted(source, tmp_path, like_first)
+
+    alone = []
+    for layout in layouts:
+        (tmp_path / layout).mkdir()
+        (artifact,) = await converted(tmp_path / f"{layout}.{suffix}", tmp_path / layout, like_first)
+        alone.append(read_wav(artifact.path.read_bytes()))
+    heard = read_wav(both.path.read_bytes())
+    for channel in range(len(_PARTS[layouts[0]].split("|"))):
+        expected = alone[0].channel(channel) + alone[1].channel(channel)
+        assert max(abs(a - b) for a, b in zip(heard.channel(channel), expected, strict=True)) <= 1
 
 
 @pytest.mark.parametrize("suffix", ["ac3", "eac3", "dts"])

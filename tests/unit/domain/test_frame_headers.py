@@ -38,10 +38,11 @@ def measured(kind: FrameKind, header: bytes) -> Frame | None:
     return kind.measure(b"\xff\x0b\x77" + header + bytes(20), 3)
 
 
+@pytest.mark.parametrize("mode", range(4))
 @pytest.mark.parametrize("first", range(0xE0, 0x100))
-def test_a_header_of_mpeg_audio_says_what_another_reader_takes_from_it(first: int) -> None:
+def test_a_header_of_mpeg_audio_says_what_another_reader_takes_from_it(first: int, mode: int) -> None:
     for second in range(0x100):
-        header = bytes((0xFF, first, second, 0))
+        header = bytes((0xFF, first, second, mode << 6))
         try:
             frame = MPEGFrame(BytesIO(header + bytes(4)))
         except HeaderNotFoundError:
@@ -51,12 +52,13 @@ def test_a_header_of_mpeg_audio_says_what_another_reader_takes_from_it(first: in
         slot_bytes = 4 if frame.layer == 1 else 1
         slots = samples // 8 // slot_bytes * frame.bitrate // frame.sample_rate + frame.padding
 
-        assert measured(mp3.KIND, header) == (slots * slot_bytes, (samples, frame.sample_rate))
+        assert measured(mp3.KIND, header) == (slots * slot_bytes, (samples, frame.sample_rate, frame.channels))
 
 
 def test_bytes_without_the_sync_word_begin_no_frame() -> None:
     assert measured(mp3.KIND, b"\xfe\xfb\x90\x64") is None
     assert measured(mp3.KIND, b"\xff\xdb\x90\x64") is None
+    assert mp3.KIND.measure(b"\xff\xfb\x90", 0) is None
     assert measured(adts.KIND, b"\xff\xe1\x50\x80\x02\x1f\xfc") is None
     assert measured(ac3.AC3, b"\x0b\x78\0\0\0\x40") is None
     assert measured(ac3.EAC3, b"\x0b\x78\0\xff\0\x80") is None

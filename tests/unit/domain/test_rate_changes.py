@@ -227,7 +227,53 @@ def test_mono_is_a_part_of_its_own_where_the_rate_changes_too(bits: int, *, is_p
     other = MP3_AT_44[:3] + bytes([MP3_AT_44[3] & 0x3F | bits]) + MP3_AT_44[4:]
 
     assert len(examined_mp3(MP3_AT_44 * 10 + other * 10 + MP3_AT_48 * 10).parts) == (3 if is_part else 2)
+
+
+MP3_IN_MONO = MP3_AT_44[:3] + b"\xc4" + MP3_AT_44[4:]
+
+
+def test_mp3_whose_channels_alone_change_has_a_part_for_each_file_without_its_tag() -> None:
+    tags = [in_a_frame(frame, b"Info" + struct.pack(">II", 1, 20)) for frame in (MP3_AT_44, MP3_IN_MONO)]
+
+    structure = examined_mp3(tags[0] + MP3_AT_44 * 20 + tags[1] + MP3_IN_MONO * 30)
+
+    assert [part.read_range for part in structure.parts] == [(0, 21 * 417), (21 * 417, 52 * 417)]
+    seconds = [20 * _MP3_SECONDS_AT_44, 30 * _MP3_SECONDS_AT_44]
+    assert [part.track_seconds for part in structure.parts] == [pytest.approx((each,)) for each in seconds]
+    assert structure.track_seconds == pytest.approx((sum(seconds),))
+
+
+@pytest.mark.parametrize("bits", [0x40, 0x80])
+def test_stereo_that_is_joined_or_dual_is_no_part_of_its_own(bits: int) -> None:
+    other = MP3_AT_44[:3] + bytes([MP3_AT_44[3] & 0x3F | bits]) + MP3_AT_44[4:]
+
     assert examined_mp3(MP3_AT_44 * 10 + other * 10).parts == ()
+
+
+@pytest.mark.parametrize("frame", [MP3_AT_44, MP3_IN_MONO])
+def test_a_tag_in_a_frame_with_other_channels_is_no_change(frame: bytes) -> None:
+    (other,) = {MP3_AT_44, MP3_IN_MONO} - {frame}
+
+    structure = examined_mp3(in_a_frame(other, b"Info" + struct.pack(">II", 1, 20)) + frame * 20)
+
+    assert (structure.problem, structure.parts, structure.patches) == (None, (), ())
+    assert structure.track_seconds == pytest.approx((20 * _MP3_SECONDS_AT_44,))
+
+
+@pytest.mark.parametrize(("frames", "parts"), [(1, 0), (7, 0), (8, 3)])
+def test_a_few_frames_of_mp3_with_other_channels_are_no_part(frames: int, parts: int) -> None:
+    structure = examined_mp3(MP3_AT_44 * 20 + MP3_IN_MONO * frames + MP3_AT_44 * 20)
+
+    assert (structure.problem, len(structure.parts), structure.patches) == (None, parts, ())
+    assert structure.track_seconds == pytest.approx(((40 + frames) * _MP3_SECONDS_AT_44,))
+
+
+def test_channels_of_mp3_that_change_more_often_than_a_process_has_decoders_are_played_by_one() -> None:
+    both = MP3_AT_44 * 8 + MP3_IN_MONO * 8
+
+    assert len(examined_mp3(both * 16).parts) == MAX_PARTS
+    structure = examined_mp3(both * 17)
+    assert (structure.problem, structure.parts) == (None, ())
 
 
 @pytest.mark.parametrize("alone", [MP3_AT_48, b"\xff\xf3\x90\x64" + bytes(257)], ids=["48 kHz", "22 kHz"])

@@ -15,7 +15,8 @@ _MAX_SKIPPED_BYTES = 1 << 28  # of what is no frame; bounds the time for a hosti
 _MAX_GAPS = 10_000
 
 
-Clock = tuple[int, int]  # samples of each channel in a frame, and their rate in Hz
+# Samples of each channel in a frame, and their rate in Hz; of MPEG audio also how many channels there are.
+Clock = tuple[int, int] | tuple[int, int, int]
 Frame = tuple[int, Clock]  # length in bytes, the header counted; plain tuples, because a long file has millions
 
 
@@ -41,6 +42,7 @@ class Chain:
     gaps: list[tuple[int, int]] = field(default_factory=list)  # begin and end of what is no frame, between frames
     tags: list[tuple[int, int]] = field(default_factory=list)  # begin and end of tags between frames
     rates_hz: frozenset[int] = frozenset()
+    channels: frozenset[int] = frozenset()  # how many the frames have; none where `measure` does not say so
     lost_frames: int = 0  # for which there is room in the gaps
     is_overlong: bool = False  # more bytes are no frames than are examined
 
@@ -104,8 +106,9 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Chai
     for skips in (chain.gaps, chain.tags):
         skips[:] = [(begin, behind) for begin, behind in skips if behind <= chain.end]
     chain.count = sum(clocks.values())
-    chain.rates_hz = frozenset(rate_hz for _, rate_hz in clocks)
-    chain.seconds = sum(count * samples / rate_hz for (samples, rate_hz), count in clocks.items())
+    chain.rates_hz = frozenset(clock[1] for clock in clocks)
+    chain.channels = frozenset(clock[2] for clock in clocks if len(clock) > 2)
+    chain.seconds = sum(count * clock[0] / clock[1] for clock, count in clocks.items())
     return chain
 
 

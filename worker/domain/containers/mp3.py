@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
-from worker.domain.containers.frames import Chain, Frame, FrameKind
+from worker.domain.containers.frames import Chain, Clock, Frame, FrameKind
 from worker.domain.containers.rate_changes import Formats, in_parts
 from worker.domain.containers.sizes import SLACK_BYTES
 from worker.domain.containers.stream import examine_stream
@@ -28,32 +29,44 @@ _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 1200
 
 
 def _frame(header: bytes) -> Frame | None:
-    """The frame of a header's three bytes (ISO 11172-3, 2.4.2.3). None for a free format, which states no length."""
+    """The frame of a header (ISO 11172-3, 2.4.2.3). None for a free format, which states no length."""
+    if len(header) < _HEADER_BYTES or header[0] != 0xFF or header[1] < 0xE0:
+        return None
     version, layer = header[1] >> 3 & 3, header[1] >> 1 & 3
     bitrate_index, rate_index = header[2] >> 4, header[2] >> 2 & 3
     if version == 1 or layer == 0 or bitrate_index in {0, 15} or rate_index == 3:
         return None
     bits_per_second = 1000 * (_MPEG1_KBPS if version == 3 else _MPEG2_KBPS)[layer][bitrate_index - 1]
     rate_hz, padding = _RATES_HZ[version][rate_index], header[2] >> 1 & 1
+    channels = 1 if header[3] >> 6 == 3 else 2
     if layer == 3:
-        return (12 * bits_per_second // rate_hz + padding) * 4, (384, rate_hz)
+        return (12 * bits_per_second // rate_hz + padding) * 4, _clock(384, rate_hz, channels)
     samples = 576 if layer == 1 and version != 3 else 1152
-    return samples // 8 * bits_per_second // rate_hz + padding, (samples, rate_hz)
+    return samples // 8 * bits_per_second // rate_hz + padding, _clock(samples, rate_hz, channels)
 
 
-_CLOCKS = {
-    (samples, rate): (samples, rate) for samples in (384, 576, 1152) for rates in _RATES_HZ.values() for rate in rates
-}
-_FRAMES = {
-    header: (frame[0], _CLOCKS[frame[1]])  # one object for each clock, which is compared by identity
-    for first in range(0xE0, 0x100)
-    for second in range(0x100)
-    if (frame := _frame(header := bytes((0xFF, first, second)))) is not None
-}
+@cache
+def _clock(samples: int, rate_hz: int, channels: int) -> Clock:
+    """One object for each clock, which is compared by identity."""
+    return samples, rate_hz, channels
+
+
+_FRAMES: dict[bytes, Frame] = {}  # of headers that have been found: each takes a microsecond to read, and comes often
+_MOST_HEADERS = 4096  # more than a usual file has: they differ in bitrate, padding and mode
 
 
 def _measure(block: bytes, offset: int) -> Frame | None:
-    return _FRAMES.get(block[offset : offset + 3])
+    header = block[offset : offset + _HEADER_BYTES]
+    return _FRAMES.get(header) or _new_frame(header)
+
+
+def _new_frame(header: bytes) -> Frame | None:
+    frame = _frame(header)
+    if frame is not None:
+        if len(_FRAMES) >= _MOST_HEADERS:
+            _FRAMES.clear()
+        _FRAMES[header] = frame
+    return frame
 
 
 KIND = FrameKind(b"\xff", _HEADER_BYTES, _measure)
@@ -154,7 +167,7 @@ def _played_seconds(read_at: ReadAt, structure: Structure, info: _Info) -> float
     frame = _measure(read_at(structure.begin, _HEADER_BYTES), 0)
     if seconds is None or frame is None or not info.is_there:
         return seconds
-    samples, rate_hz = frame[1]
+    samples, rate_hz, *_ = frame[1]
     return max(0.0, seconds - (samples + info.trimmed_samples) / rate_hz)
 
 

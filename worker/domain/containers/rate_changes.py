@@ -1,8 +1,9 @@
-"""A raw stream of frames whose sample rate changes on the way: parts with a decoder each.
+"""A raw stream of frames whose sample rate or channels change on the way: parts with a decoder each.
 
 FFmpeg 9.0 gives all frames of ADTS times by the rate of the first one (measured): where the rate rises, frames seem
 late, and where it falls, they seem early. Of MPEG audio it decodes the first frames of a new rate as if they had the
-last one, and their times leave gaps.
+last one, and their times leave gaps. Where the channels of MPEG audio change, a file begins that has an encoder's tag
+and samples that its encoder put in front: of the first file alone they are left out.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from worker.domain.containers.frames import Chain, FrameKind, lost_frames
 from worker.domain.containers.structure import MAX_PARTS, ReadAt, Structure
 
 _BLOCK_BYTES = 1 << 20
+_SHORTEST_FRAMES = 8  # of a file that was joined to one with other channels
 _TOO_MANY_CHANGES = f"the source's sample rate and channels change more than {MAX_PARTS - 1} times"
 
 FormatOf = Callable[[bytes, int], int]
@@ -80,14 +82,20 @@ class _Stretch:
 
 
 def in_parts(structure: Structure, chain: Chain, read_at: ReadAt, kind: FrameKind, format_of: FormatOf) -> Structure:
-    """The structure with a part for each stretch of frames of one format; unchanged where there is one sample rate.
+    """The structure with a part for each stretch of frames of one format; unchanged where there is one.
 
-    A change of channels amid a part would make the filters begin anew, which have joined the parts before it already.
+    Where the rate changes, so may the channels: amid a part they would make the filters begin anew, which have joined
+    the parts before it already. One decoder can play channels that change: it does so where the chain does not count
+    them, where they change more often than there can be parts, and where a stretch is too short for joined files: its
+    frames may have damaged headers, or be an encoder's tag.
     """
-    if structure.problem or len(chain.rates_hz) < 2:
+    if structure.problem or max(len(chain.rates_hz), len(chain.channels)) < 2:
         return structure
     stretches = _stretches(read_at, chain, kind, format_of)
-    if len(stretches) > MAX_PARTS:
+    if len(chain.rates_hz) < 2:
+        if len(stretches) > MAX_PARTS or min(each.frames for each in stretches) < _SHORTEST_FRAMES:
+            return structure
+    elif len(stretches) > MAX_PARTS:
         return replace(structure, problem=_TOO_MANY_CHANGES)
     parts = [
         Structure(each.begin, each.end, track_seconds=(each.seconds,), read_range=(each.begin, each.end))
@@ -116,7 +124,7 @@ def _stretches(read_at: ReadAt, chain: Chain, kind: FrameKind, format_of: Format
         frame = kind.measure(block, at - block_at)
         if frame is None:
             break  # never within a chain
-        length, (samples, rate_hz) = frame
+        length, (samples, rate_hz, *_) = frame
         if not found or found[-1].format != format_of(block, at - block_at):
             lost_seconds, begin = lost_in_front * samples / rate_hz, at if found else chain.begin
             found.append(_Stretch(begin, format_of(block, at - block_at), at, lost_in_front, lost_seconds))
