@@ -62,9 +62,18 @@ async def test_an_output_of_a_source_whose_channels_change_is_the_same_beside_an
         assert beside.path.read_bytes() == expected
 
 
-@pytest.mark.parametrize("layouts", [("stereo", "mono"), ("mono", "stereo")])
-async def test_mpeg_audio_keeps_the_channels_that_it_begins_with(layouts: Sequence[str], tmp_path: Path) -> None:
-    source = a_changing_source(tmp_path, layouts, "mp3")
+@pytest.mark.parametrize(
+    ("layouts", "suffix"),
+    [
+        *((("stereo", "mono"), "mp3"), (("mono", "stereo"), "mp3"), (("mono", "stereo"), "ac3")),
+        *((("5.1", "stereo"), suffix) for suffix in ("ac3", "eac3", "dts")),
+        *((("stereo", "5.1"), suffix) for suffix in ("ac3", "eac3", "dts")),
+    ],
+)
+async def test_a_raw_stream_keeps_the_channels_that_it_begins_with(
+    layouts: Sequence[str], suffix: str, tmp_path: Path
+) -> None:
+    source = a_changing_source(tmp_path, layouts, suffix)
 
     (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
 

@@ -98,6 +98,25 @@ def test_old_low_rates_of_ac_3_are_halves(bsid: int, divisor: int) -> None:
     assert measured(ac3.AC3, ac3_header(0, 0, 11)) is None
 
 
+@pytest.mark.parametrize(
+    ("frames", "probe_bytes"),
+    [
+        ((2, 2), 256),
+        ((255, 1), 256),
+        ((256, 9), None),
+        ((9,), None),
+        ((1, 9), None),
+    ],
+)
+def test_only_the_first_frames_of_ac_3_are_described_where_others_follow_soon(
+    frames: tuple[int, ...], probe_bytes: int | None
+) -> None:
+    stereo, mono = (ac3_header(0, 0) + bytes([mode << 5]) + bytes(121) for mode in (2, 1))
+    data = b"".join(each * count for each, count in zip((stereo, mono), frames, strict=False))
+
+    assert ac3.examine_ac3(reader(data), 0, len(data)).probe_bytes == probe_bytes
+
+
 def eac3_header(kind: int, substream: int, length: int, rate_code: int, block_code: int, bsid: int = 16) -> bytes:
     words = length // 2 - 1
     return b"\x0b\x77" + bytes(

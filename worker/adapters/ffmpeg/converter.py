@@ -122,11 +122,11 @@ class FfmpegConverter:
 
     async def _probe(self, source: Path, inspected: Inspected) -> SourceAudio:
         """Ask ffmpeg what the headers say, and once more where a track may have no packets, or a late first one."""
-        structure = inspected.structure
-        inspected = replace(inspected, structure=replace(structure, probe_bytes=None))
+        by_packets = probed_by_packets(inspected.container, inspected.structure)
+        if by_packets is not None:
+            inspected = replace(inspected, structure=replace(inspected.structure, probe_bytes=None))
         returncode, printed, log = await self._printed(source, inspected)
         error = failure_of(returncode, log)
-        by_packets = probed_by_packets(inspected.container, structure)
         if lacks_a_track(returncode) and by_packets is not None:
             inspected = replace(inspected, structure=by_packets)
             returncode, printed, log = await self._printed(source, inspected)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from worker.domain.containers.frames import Frame, FrameKind
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import ReadAt, Structure
@@ -13,6 +15,8 @@ _RATES_HZ = (48000, 44100, 32000)
 _FRAME_SAMPLES, _BLOCK_SAMPLES = 1536, 256
 _BLOCKS = (1, 2, 3, 6)
 _LAST_AC3, _LAST_EAC3 = 10, 16  # of bsid, which differs between the two
+_DESCRIBED_FRAMES = 256  # more than FFmpeg looks at, which are those of some 2 s
+_FIRST_FRAMES = 2  # that are alike; a first one that is alone may be damaged
 _INDEPENDENT = {0, 2}  # of strmtyp: a dependent substream has further channels of the same time
 
 
@@ -60,7 +64,27 @@ def eac3_format_bits(block: bytes, offset: int) -> int:
 
 def examine_ac3(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the file ends with a frame, and nothing else lies between the frames."""
-    return examine_stream(read_at, start, size, AC3)[0]
+    structure = examine_stream(read_at, start, size, AC3)[0]
+    return replace(structure, probe_bytes=_probe_bytes(read_at, structure))
+
+
+def _probe_bytes(read_at: ReadAt, structure: Structure) -> int | None:
+    """How far a demuxer may read to describe the first frames, where the format changes soon behind them.
+
+    FFmpeg 9.0 describes the last frames that it has looked at. None where they are as the first.
+    """
+    first, at, probe_bytes = read_at(structure.begin, _HEADER_BYTES + 1), structure.begin, None
+    for number in range(_DESCRIBED_FRAMES):
+        header = read_at(at, _HEADER_BYTES + 1)
+        frame = _measure_ac3(header, 0) if len(header) > _HEADER_BYTES and at < structure.end else None
+        if frame is None:
+            return None
+        if ac3_format_bits(header, 0) != ac3_format_bits(first, 0):
+            return probe_bytes
+        at += frame[0]
+        if number + 1 == _FIRST_FRAMES:
+            probe_bytes = at - structure.begin
+    return None
 
 
 def examine_eac3(read_at: ReadAt, start: int, size: int) -> Structure:

@@ -54,7 +54,9 @@ class Structure:
     ignores_stated_size: bool = False  # the header's size of the sound is wrong, and the sound ends with the range
     # Some frames are zeros, and the decoder passes over them or makes too little of them: silence takes their place.
     loses_frames: bool = False
-    probe_bytes: int | None = None  # how far a demuxer has to read to find the tracks, if that is known to be far
+    # How far a demuxer has to read to find the tracks, if that is known to be far, or may read to describe the first
+    # format, if another follows soon.
+    probe_bytes: int | None = None
 
     @property
     def frame_bytes(self) -> int | None:
