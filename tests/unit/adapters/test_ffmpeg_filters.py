@@ -197,6 +197,17 @@ def test_no_silence_is_put_before_a_sound_whose_format_changes() -> None:
     assert late_seconds(replace(WEBM, starts_at_seconds=0.5, changes_format=True)) == 0.0
 
 
+@pytest.mark.parametrize(
+    ("container", "changes_format", "is_filled"), [("avi", False, True), ("avi", True, False), ("mov", False, False)]
+)
+def test_silence_is_put_before_the_second_chunk_of_an_avi_unless_its_format_changes(
+    container: Container, *, changes_format: bool, is_filled: bool
+) -> None:
+    audio = replace(WEBM, container=container, changes_format=changes_format)
+
+    assert (":first_pts=0" in graph_of(audio)) is is_filled
+
+
 def test_all_of_a_source_is_decoded_where_no_output_shows_its_length() -> None:
     assert has_reference([])
     assert has_reference([TO_WAV, replace(TO_MP3, cut=Cut(1.0))])

@@ -64,6 +64,14 @@ def test_an_error_of_speex_behind_all_of_its_sound_is_none(decoded: int, errors:
     assert counted(replace(ALL, codec="speex"), decoded, errors=1).decode_errors == 1
 
 
+@pytest.mark.parametrize(("decoded", "errors"), [(7200, 1), (7201, 0)])
+def test_of_speex_half_a_frame_may_not_be_missing(decoded: int, errors: int) -> None:
+    """Of nine, which have 800 samples each."""
+    speex = replace(ALL, codec="speex", structure=replace(PLAIN, sound_samples=(0, 7600)))
+
+    assert counted(speex, decoded, errors=1).decode_errors == errors
+
+
 def test_each_of_several_parts_has_its_own_errors() -> None:
     speex = replace(TRIMMED, codec="speex")
 

@@ -22,6 +22,22 @@ def test_an_output_of_a_part_is_as_long_as_the_part(cut: Cut, seconds: float) ->
             judged(of_seconds(10, wrong, 10), LOSSLESS, part)
 
 
+@pytest.mark.parametrize(
+    ("changes", "lacking", "is_right"),
+    [(0, 0.009, True), (0, 0.011, False), (1, 0.109, True), (1, 0.111, False), (2, 0.209, True), (2, 0.211, False)],
+)
+def test_a_part_may_lack_a_frame_for_each_change_of_its_format(
+    changes: int, lacking: float, *, is_right: bool
+) -> None:
+    counts, part = replace(of_seconds(10, 4 - lacking, 10), changes=changes), replace(WAV, cut=Cut(2, 6))
+
+    if is_right:
+        assert judged(counts, LOSSLESS, part)[0] == pytest.approx([4 - lacking])
+    else:
+        with pytest.raises(ConverterCrashedError, match="the wav output"):
+            judged(counts, LOSSLESS, part)
+
+
 def test_the_reference_says_how_long_the_source_is_of_which_outputs_have_parts() -> None:
     part = replace(WAV, cut=Cut(2, 6))
 

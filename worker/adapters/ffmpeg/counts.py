@@ -62,10 +62,11 @@ def _samples_of_sound(decoded: Decoded, audio: SourceAudio) -> int:
 def _errors(decoded: Decoded, audio: SourceAudio) -> int:
     """Of frames. FFmpeg's decoder takes what fills up a last packet of Speex for another one, and fails on it.
 
-    Then no more is missing than its decoder's delay, for which encoders put nothing behind the sound.
+    Then no more is missing than its decoder's delay, for which encoders put nothing behind the sound: less than half
+    a frame.
     """
     if audio.codec == "speex" and audio.structure.sound_samples is not None:
         lacking = audio.structure.sound_samples[1] - decoded.samples
-        if lacking < decoded.samples / max(1, decoded.frames) / 2:
+        if 2 * lacking * decoded.frames < decoded.samples:
             return 0
     return decoded.errors
