@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutation.trial import convert
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.samples import RATE_HZ, a_wav, level_of, samples_of, tones
 from tests.support.sounds import SECONDS, listen, run_ffmpeg, sound
@@ -129,6 +130,20 @@ async def test_a_file_of_sound_alone_whose_clock_begins_late_is_whole(
     (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
 
     assert artifact.duration_seconds == pytest.approx(seconds, abs=0.06)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("mka", "aac"), ("wma", "wmav2")])
+async def test_what_a_decoder_leaves_out_of_sound_that_begins_late_is_no_pause(
+    suffix: str, codec: str, tmp_path: Path
+) -> None:
+    source = tmp_path / f"late.{suffix}"
+    run_ffmpeg("-itsoffset", "1", "-i", str(sound("plain.wav")), "-c:a", codec, "-ar", "8000", str(source))
+
+    outcome = await convert(source)
+
+    assert outcome.heard is not None, outcome.error
+    assert outcome.heard.seconds == pytest.approx(1 + SECONDS, abs=0.15)
+    assert outcome.repaired == ()
 
 
 async def test_a_recording_that_was_cut_from_hours_of_a_stream_begins_at_once(tmp_path: Path) -> None:

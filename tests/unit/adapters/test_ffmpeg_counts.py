@@ -90,6 +90,18 @@ def test_silence_in_the_place_of_pauses_is_counted_by_the_rate_of_the_source() -
     assert counts.filled_seconds == pytest.approx(0.2)
 
 
+def test_much_silence_in_one_place_is_said_in_several_lines() -> None:
+    filled = [
+        said(FILTER, "Parsed_aresample_1", VERBOSE, f"adding {samples} audio samples of silence")
+        for samples in (16_384, 16_384, 16_383, 9)
+    ]
+
+    counts = read_counts(log_of(SUMMARY, *filled), 2, AUDIO)
+
+    assert counts is not None
+    assert counts.filled_places == 2
+
+
 def test_lost_frames_are_those_that_were_counted() -> None:
     assert log_of(SUMMARY).has_lost_frames
     assert not log_of(SUMMARY.replace("2 decode errors", "0 decode errors")).has_lost_frames

@@ -258,10 +258,9 @@ def test_each_joint_of_parts_may_leave_a_millisecond() -> None:
 
 def test_silence_in_the_place_of_pauses_is_said_and_that_before_a_late_start_is_none() -> None:
     late = replace(LOSSY, container="matroska", duration_seconds=None, starts_at_seconds=2.0)
-    sentence = "the source's clock has 0.11 s without sound; silence took their place"
-
-    assert judged(of_seconds(10, 12.11), late)[1] == (sentence,)
-    assert judged(of_seconds(10, 12.09), late)[1] == ()
+    for seconds, places, is_said in ((12.11, 2, True), (12.09, 2, False), (12.29, 1, False), (12.31, 1, True)):
+        sentence = f"the source's clock has {seconds - 12:.2f} s without sound; silence took their place"
+        assert judged(replace(of_seconds(10, seconds), filled_places=places), late)[1] == ((sentence,) * is_said)
 
 
 def test_the_silence_of_frames_that_cannot_be_decoded_is_no_pause() -> None:

@@ -23,6 +23,7 @@ class Counts:
     encoded_samples: tuple[int | None, ...]  # one for each output
     read_packets: int = 0  # of the audio stream
     filled_seconds: float = 0.0  # of silence in the place of pauses, at the highest rate
+    filled_places: int = 0  # where silence was put: in pauses, and before sound that begins late
     frames_without_channel: int = 0  # see `Log`
     has_non_finite_samples: bool = False  # whether the filter that replaces NaN and infinity met one
 
@@ -46,6 +47,7 @@ def read_counts(log: Log, outputs: int, audio: SourceAudio) -> Counts | None:
         encoded_samples=tuple(log.encoded.get(index) for index in range(outputs)),
         read_packets=sum(each.packets for each in log.decoded.values()),
         filled_seconds=log.filled_samples / max(max(each) for each in rates.values()),
+        filled_places=log.filled_places,
         frames_without_channel=log.frames_without_channel,
         has_non_finite_samples=log.has_non_finite_samples,
     )

@@ -47,6 +47,7 @@ _GRAPH = re.compile(r"tb:\S+ samplefmt:\S+ samplerate:([1-9]\d{0,17}) chlayout:"
 _CREATED = re.compile(rf"Created audio stream from input stream 0:{_N}")
 _TOO_LATE = re.compile(r"(\d{1,18}\.\d+)$")  # printed by the filter that keeps the clock
 _NO_NUMBER = "-1.000000"  # printed by the filter that makes silence of such samples
+_MOST_FILLED_SAMPLES = 16_384  # at once: for more the resampler says so several times, and a smaller number last
 _FILLED = re.compile(rf"adding {_N} audio samples of silence")
 _ESTIMATED = "Estimating duration from bitrate"
 _FRAMES_IN_DISORDER = "sample/frame number mismatch in adjacent frames"  # of FLAC: only a warning of its parser
@@ -128,6 +129,7 @@ class Log:
     has_non_finite_samples: bool = False  # whether a sample was NaN or infinite
     frames_without_channel: int = 0  # of AAC: they lack a channel that the configuration names
     filled_samples: int = 0  # of silence in the place of pauses, at the source's rate
+    filled_places: int = 0  # where silence was put: in pauses, and before sound that begins late
     is_estimated: bool = False  # whether ffmpeg has estimated the length from the bitrate
     said_bytes: int = 0
     said: dict[str, list[str]] = field(default_factory=dict)  # lines of the filters with a name of their own
@@ -217,6 +219,7 @@ class Log:
             self.frames_without_channel += 1
         elif filled := _FILLED.match(text):
             self.filled_samples += int(filled[1])
+            self.filled_places += int(filled[1]) < _MOST_FILLED_SAMPLES
         elif text.startswith(_ESTIMATED):
             self.is_estimated = True
 

@@ -45,6 +45,9 @@ _OUTPUT_TOLERANCE_SECONDS = 0.01  # what resampling may add or leave at the end;
 _CHANGE_TOLERANCE_SECONDS = 0.001  # what it may leave where the source's format changes
 _CUT_CHANGE_SECONDS = 0.1  # by how much the clock of a cut may go back there: a frame, where recordings were joined
 
+# By what a decoder leaves out in front, the silence before sound that begins late is longer: 0.13 s of AAC at 8 kHz.
+_LONGEST_LEFT_OUT_SECONDS = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -184,7 +187,10 @@ def _repaired(counts: Counts, audio: SourceAudio, seconds: float) -> list[str]:
         )
     # Recorders make pauses, and so do pieces that are missing where nothing has a number: the producer may know which.
     pause_seconds = seconds - counts.longest_seconds - late_seconds(audio) - lost_seconds
-    if has_clock(audio.container) and pause_seconds >= SHORTEST_PAUSE_SECONDS:
+    is_start_alone = (
+        late_seconds(audio) > 0 and counts.filled_places <= 1 and pause_seconds < _LONGEST_LEFT_OUT_SECONDS
+    )
+    if has_clock(audio.container) and not is_start_alone and pause_seconds >= SHORTEST_PAUSE_SECONDS:
         sentences.append(f"the source's clock has {pause_seconds:.2f} s without sound; silence took their place")
     stated_seconds = audio.duration_seconds or 0.0
     if audio.container != Container.MATROSKA and seconds <= stated_seconds - SHORTEST_PAUSE_SECONDS:
