@@ -41,7 +41,9 @@ def test_the_header_of_opus() -> None:
 
     codec = codec_of(padded(head))
 
-    assert codec == OggCodec("Opus", 2, 48_000, 5760, 3840, padded(head)[16:40])
+    assert codec == OggCodec(
+        "Opus", 2, 48_000, 5760, 3840, padded(head)[16:40], decoder_delay=0, encoder_delay=0, problem=None
+    )
 
 
 @pytest.mark.parametrize(("channels", "rate_hz", "block"), [(1, 8000, 4096), (8, 655_350, 65_535), (2, 44_100, 256)])
