@@ -272,3 +272,20 @@ async def test_a_flipped_bit_under_the_checksum_of_an_mp3_is_noticed(flipped_bit
 
     assert len(samples) == 80 * 1152
     assert [sentence.partition(" s ")[0] for sentence in conversion.repaired] == ["0.03"]
+
+
+async def test_a_frame_that_cannot_be_decoded_may_stand_in_a_source_with_a_long_pause(tmp_path: Path) -> None:
+    """ffmpeg says in several lines that are alike that it puts silence in the pause, and each counts."""
+    source = tmp_path / "source.flv"
+    tone = "sine=d=12:r=44100,aselect='not(between(t,3,8))'"
+    run_ffmpeg("-f", "lavfi", "-i", tone, "-c:a", "aac", str(source))
+    data = bytearray(source.read_bytes())
+    middle = data.index(b"\xaf\x01", len(data) * 3 // 4) + 2
+    data[middle : middle + 2] = bytes(each ^ 0xFF for each in data[middle : middle + 2])
+    source.write_bytes(data)
+
+    samples, converted = await heard_of(source)
+
+    assert len(samples) / _RATE_HZ == pytest.approx(12, abs=0.1)
+    assert not any(samples[4 * _RATE_HZ : 7 * _RATE_HZ])
+    assert any("could not be decoded" in sentence for sentence in converted.repaired)

@@ -147,7 +147,8 @@ def _decoding(audio: SourceAudio) -> list[str]:
 
 def _general(binary: str, max_error_rate: float = MAX_ERROR_RATE) -> list[str]:
     return [
-        *(binary, "-nostdin", "-hide_banner", "-nostats", "-v", "verbose"),
+        # Lines are counted (silence of more than 16,384 samples is several that are alike), so none may be folded.
+        *(binary, "-nostdin", "-hide_banner", "-nostats", "-v", "repeat+verbose"),
         *("-max_alloc", str(_MAX_ALLOCATION_BYTES), "-max_error_rate", str(max_error_rate)),
         *("-filter_threads", "1", "-filter_complex_threads", "1"),
     ]
