@@ -145,24 +145,6 @@ async def test_a_frame_of_zeros_is_silence_where_a_decoder_passes_over_it(
     assert samples[-_RATE_HZ:-2048] == pytest.approx(whole[-_RATE_HZ:-2048], abs=200)
 
 
-@pytest.mark.parametrize(("place", "zeros"), [(19_455, 1500), (60_723, 3000), (12_271, 900), (62_377, 400)])
-async def test_zeros_in_mp3_of_a_variable_bitrate_are_as_many_frames_as_its_tag_says(
-    place: int, zeros: int, tmp_path: Path
-) -> None:
-    source = tmp_path / "source.mp3"
-    tone, noise = "(0.05+0.4*abs(sin(2*t)))*sin(2*PI*(300+300*t)*t)", "0.1*(random(0)-0.5)*abs(sin(3*t))"
-    run_ffmpeg("-f", "lavfi", "-i", f"aevalsrc={tone}+{noise}:d=8:s=44100", "-q:a", "4", str(source))
-    data = bytearray(source.read_bytes())
-    data[place : place + zeros] = bytes(zeros)
-    source.write_bytes(data)
-
-    samples, conversion = await heard_of(source)
-
-    (sentence,) = conversion.repaired
-    assert sentence.endswith("s of sound were damaged; silence took its place")
-    assert len(samples) == 8 * _RATE_HZ
-
-
 _BARE = ("-write_xing", "0", "-id3v2_version", "0")
 
 

@@ -88,20 +88,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     def is_last_frame(chain: Chain) -> bool:
         return chain.missing_bytes <= SLACK_BYTES and 0 < _info(read_at, chain.begin).frames <= chain.count
 
-    def frames_with_tag(chain: Chain) -> int:
-        info = _info(read_at, chain.begin)
-        return info.frames + 1 if info.frames and info.trimmed_samples else 0  # LAME and FFmpeg do not count the tag's
-
     def examined(kind: FrameKind) -> tuple[Structure, Chain]:
-        return examine_stream(
-            read_at,
-            start,
-            size,
-            kind,
-            silent_frame=_silent_frame,
-            may_lack=is_last_frame,
-            stated_frames=frames_with_tag,
-        )
+        return examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, may_lack=is_last_frame)
 
     structure, chain = examined(KIND)
     if len(chain.rates_hz) > 1:

@@ -58,12 +58,10 @@ def examine_stream(
     silent_frame: SilentFrame | None = None,
     stretched: Stretched | None = None,
     may_lack: Callable[[Chain], bool] = lambda _: False,
-    stated_frames: Callable[[Chain], int] = lambda _: 0,
 ) -> tuple[Structure, Chain]:
     """Count the frames, and find patches that put silence where frames are missing.
 
-    `may_lack` says whether the last frame, which is cut off, is the end of the sound all the same. `stated_frames` is
-    how many frames there were, 0 where that is not stated.
+    `may_lack` says whether the last frame, which is cut off, is the end of the sound all the same.
     """
     end, mender = before_tags(read_at, start, size), _Mender(kind, silent_frame, stretched)
     begin = find_first(read_at, start, kind)
@@ -87,7 +85,7 @@ def examine_stream(
     if structure.problem:
         return structure, chain
     if chain.gaps or chain.tags:
-        structure = _mended(read_at, structure, chain, mender, stated_frames(chain))
+        structure = _mended(read_at, structure, chain, mender)
     return structure, chain
 
 
@@ -217,7 +215,7 @@ class _Mender:
                 yield Patch(last, len(header), header)
 
 
-def _mended(read_at: ReadAt, structure: Structure, chain: Chain, mender: _Mender, stated_frames: int) -> Structure:
+def _mended(read_at: ReadAt, structure: Structure, chain: Chain, mender: _Mender) -> Structure:
     """The structure with frames of silence in the gaps, as many as have room, and zeros for tags between the frames.
 
     A decoder may lose the frame that follows on anything else.
@@ -225,9 +223,6 @@ def _mended(read_at: ReadAt, structure: Structure, chain: Chain, mender: _Mender
     patches = [Patch(begin, end - begin) for begin, end in chain.tags]
     for begin, end in chain.gaps:
         frames = lost_frames(read_at, begin, end, chain, mender.kind)
-        lacking = stated_frames - chain.count
-        if len(chain.gaps) == len(chain.rates_hz) == 1 and lacking > 0 and abs(lacking - frames) == 1:
-            frames = lacking  # with a variable bitrate, the mean length of a frame is not that of the lost ones
         chain.lost_frames += frames
         model = last_frame(read_at, begin, mender.kind, begin=structure.begin)
         if model is None:
