@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from worker.domain.containers.adts_checksum import Checksums
+from worker.domain.containers.format_changes import Formats, in_parts
 from worker.domain.containers.frames import Frame, FrameKind
-from worker.domain.containers.rate_changes import Formats, in_parts
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import ReadAt, Structure
 

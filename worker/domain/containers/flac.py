@@ -27,7 +27,6 @@ from worker.domain.containers.tags import before_tags, behind_tags_between
 
 _MAX_METADATA_BLOCKS = 10_000
 _MAGIC = b"fLaC\0\0\0\x22"  # with the header of the block that always comes first
-_SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _PLACES = 12  # further and further apart: equally long files that were joined have others of their frames at each
 _SEARCHED_BYTES = 1 << 15  # for a frame at each place
 _TAIL_BYTES = 1 << 18  # a frame of 16 bits and 2 channels has 10 kB, the largest of 24 bits and 8 channels 110 kB

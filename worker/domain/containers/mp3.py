@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
+from worker.domain.containers.format_changes import Formats, in_parts
 from worker.domain.containers.frames import Chain, Clock, Frame, FrameKind
-from worker.domain.containers.rate_changes import Formats, in_parts
 from worker.domain.containers.sizes import SLACK_BYTES
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged

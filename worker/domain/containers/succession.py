@@ -82,7 +82,7 @@ class Tracks:
     def add(self, name: Hashable, begin: int, end: int, clock: int | None, described: int | None) -> None:
         """The next audio packet in the file, with its time stamp in units of 1/90,000 s where it has one.
 
-        `name` is anything that tells its track from the others.
+        Packets with the same `name` belong to one track.
         """
         stretches, track = self._stretches, self._tracks[name]
         if track.at < 0 and begin < MAX_PROBE_BYTES:

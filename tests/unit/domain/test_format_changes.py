@@ -10,7 +10,7 @@ from tests.support.adts import a_stream, flipped, frames_of
 from tests.support.frames import ADTS_FRAME, ID3_TAG, MPEG_FRAME, reader
 from tests.support.sounds import sound
 from worker.domain.containers import adts, mp3
-from worker.domain.containers.rate_changes import Formats
+from worker.domain.containers.format_changes import Formats
 from worker.domain.containers.structure import MAX_PARTS, Structure
 
 AT_44 = ADTS_FRAME
