@@ -116,9 +116,9 @@ def test_uploads_and_submissions_go_on_by_themselves_when_the_gateway_is_back(
     with page.expect_request(posted):
         drop(page, [recording, short])
     parts.wait_for(page, [1, 2, 3])
+    parts.wait_for_held(page, 1)  # the gateway has given its address: without that it is not sent
     page.route(away, lambda route: route.abort("connectionrefused"))
     page.evaluate("Object.defineProperty(document, 'hidden', { value: true })")  # in another tab
-    parts.wait_for_held(page, 1)
     parts.release()
     for file in (recording, short):
         expect(job(page, file.name, status="interrupted")).to_be_visible(timeout=60_000)
