@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tests.support.forking import ForkedProcess, can_fork, inherited
@@ -121,13 +122,14 @@ class WorkerProcess:
         return code
 
     def close(self) -> None:
-        """Stop it: by SIGTERM, after 15 s by SIGKILL."""
+        """Stop it: by SIGTERM, by a second one that ends its long poll and its jobs, and after 15 s by SIGKILL."""
+        for seconds in (0.2, 15):
+            if self._process.poll() is None:
+                self._process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(seconds)
         if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(15)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
+            self._process.kill()
         self.wait()
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None
