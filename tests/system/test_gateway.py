@@ -267,20 +267,6 @@ async def test_the_probes_answer_like_a_worker_and_validate_passes(
     assert (validated.returncode, json.loads(validated.stdout)["status"]) == (0, "ok"), validated.stdout
 
 
-def test_a_signal_ends_it_with_0(stack: Stack, start_gateway: Callable[..., GatewayProcess]) -> None:
-    gateway = start_gateway(stack)
-
-    gateway.process.close()
-
-    assert gateway.process.exit_code == 0
-    assert [line["event"] for line in gateway.process.lines if line["event"].startswith("gateway.")] == [
-        "gateway.started",
-        "gateway.draining",
-        "gateway.stopped",
-    ]
-    assert gateway.process.errors == ""
-
-
 def test_the_worker_never_loads_the_gateway(stack: Stack) -> None:
     """What `worker run` and the commands import; the packages of the extra may not even be installed."""
     program = (

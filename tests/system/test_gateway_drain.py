@@ -1,4 +1,4 @@
-"""`worker serve` is stopped while requests have no answer yet."""
+"""`worker serve` is stopped, also while a request has no answer yet."""
 
 from __future__ import annotations
 
@@ -13,6 +13,20 @@ from urllib.parse import urlsplit
 from tests.support.budgets import check_budget
 from tests.support.gateway import GatewayProcess
 from tests.support.stack import Stack
+
+
+def test_a_signal_ends_it_with_0(stack: Stack, start_gateway: Callable[..., GatewayProcess]) -> None:
+    gateway = start_gateway(stack)
+
+    gateway.process.signal(signal.SIGTERM)
+
+    assert gateway.process.wait() == 0
+    assert [line["event"] for line in gateway.process.lines if line["event"].startswith("gateway.")] == [
+        "gateway.started",
+        "gateway.draining",
+        "gateway.stopped",
+    ]
+    assert gateway.process.errors == ""
 
 
 def test_a_request_whose_body_does_not_end_is_answered_with_a_problem_and_the_gateway_ends_within_five_seconds(
