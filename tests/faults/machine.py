@@ -120,6 +120,12 @@ ROWS = (
         f"{_TIME}::test_a_worker_that_stood_still_for_longer_than_its_lease_publishes_nothing_when_it_goes_on",
     ),
     Row(
+        "the launcher stands still while a job has to be stopped",
+        "it is killed after ten seconds, with all its converters; the next conversion starts another",
+        "tests/integration/test_launcher.py"
+        "::test_a_launcher_that_stands_still_is_killed_when_its_converter_is_not_wanted_any_more",
+    ),
+    Row(
         "a worker stands still for less than its lease",
         "nothing",
         f"{_TIME}::test_a_worker_that_stood_still_for_less_than_its_lease_goes_on_as_if_nothing_had_been",

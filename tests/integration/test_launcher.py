@@ -1,7 +1,8 @@
-"""What one converter does at its end reaches no other one, although they share the launcher."""
+"""The launcher that all converters share: the end of one reaches no other, and where it stands still it is killed."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -12,12 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.test_ffmpeg_process import start_long_conversion
 from tests.support.cages import LIMITS, PYTHON
-from tests.support.processes import descendants_of, is_alive
+from tests.support.conversions import an_output, converted
+from tests.support.processes import descendants_of, is_alive, parent_of
+from tests.support.sounds import sound
 from tests.support.waiting import wait_until
+from worker.adapters.ffmpeg import process
 from worker.adapters.sandbox import kernel
 from worker.adapters.sandbox.launcher import Child, Launcher
 from worker.adapters.sandbox.policy import Sandbox
+from worker.domain.audio import AudioFormat
 
 pytestmark = pytest.mark.skipif(not kernel.IS_LINUX, reason="it is asked in Linux's /proc what the launcher does")
 
@@ -82,6 +88,22 @@ async def test_a_converter_that_ends_just_when_it_is_not_wanted_any_more_ends_al
     assert (await neighbour.ended()).code == -signal.SIGKILL
     for child in (unwanted, following, neighbour):
         child.close()
+
+
+async def test_a_launcher_that_stands_still_is_killed_when_its_converter_is_not_wanted_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_KILL_SECONDS", 0.2)
+    task = await start_long_conversion(tmp_path)
+    (pid,) = descendants_of(os.getpid(), named="ffmpeg")
+    os.kill(parent_of(pid), signal.SIGSTOP)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 20)
+
+    await wait_until(lambda: not is_alive(pid))
+    await converted(sound("plain.wav"), tmp_path, an_output(AudioFormat.MP3))
 
 
 def has_pending_signals(launcher: Launcher) -> bool:

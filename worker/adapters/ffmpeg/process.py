@@ -21,6 +21,7 @@ __all__ = ["ProcessLimits", "run"]
 _READ_BYTES = 65_536
 _GATHER_SECONDS = 0.05
 _FLOOD_BYTES = 16_384  # of a chunk that came within that time: more is expected at once
+_KILL_SECONDS = 5.0  # twice that, until a launcher that does not kill is killed itself
 _REST_SECONDS = 5.0  # to read what is left in the pipes, which have no writer any more
 # glibc reserves 64 MB of addresses for each thread's arena, and ffmpeg has three threads an output.
 # ffmpeg colours its own messages, which tells them from the tags of a file.
@@ -94,8 +95,14 @@ async def _end_of(child: Child) -> End:
 
 async def _settle(child: Child, reading: asyncio.Future[Any]) -> None:
     reading.cancel()
+    end = asyncio.ensure_future(_end_of(child))
+    # Two waits: where all stood still for a while, the first one is over before the launcher could answer.
+    for _ in range(2):
+        await asyncio.wait([end], timeout=_KILL_SECONDS)
+    if not end.done():  # it stands still, and would hold the job for ever
+        child.kill_launcher()
     with suppress(ConverterCrashedError):
-        await _end_of(child)
+        await end
     await asyncio.wait([reading])
 
 

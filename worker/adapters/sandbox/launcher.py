@@ -21,6 +21,7 @@ from worker.adapters.sandbox.protocol import FACTS, RECORD, Kind, Order, send_or
 from worker.domain.errors import WorkerError
 
 _START_SECONDS = 30.0
+_END_SECONDS = 10.0
 _ROOT = Path(__file__).parents[3]
 _CODE = """
 import sys
@@ -53,11 +54,14 @@ class Child:
     when it is known.
     """
 
-    def __init__(self, answers: socket.socket, output: int, errors: int) -> None:
+    def __init__(
+        self, answers: socket.socket, output: int, errors: int, launcher: subprocess.Popen[bytes] | None = None
+    ) -> None:
         self.output = output
         self.errors = errors
         self.end: End | None = None
         self._answers = answers
+        self._launcher = launcher
         self._received = bytearray()
 
     async def ended(self) -> End:
@@ -80,6 +84,11 @@ class Child:
         """Have the process killed with all that it has started. `ended` waits until that is done."""
         with suppress(OSError):  # it has ended already
             self._answers.shutdown(socket.SHUT_WR)
+
+    def kill_launcher(self) -> None:
+        """Kill the launcher, which has not done so in time, with all that it has started."""
+        if self._launcher is not None:
+            self._launcher.kill()
 
     def close(self) -> None:
         """Close the worker's ends."""
@@ -180,7 +189,7 @@ class Launcher:
                 os.set_blocking(end, False)
             answers.setblocking(False)
             on_failure.pop_all()
-            return Child(answers, output, errors)
+            return Child(answers, output, errors, self._process)
 
     def _send(self, order: Order, descriptors: Sequence[int]) -> None:
         for is_last in (False, True):
@@ -201,7 +210,7 @@ class Launcher:
             self._orders = self._facts = None
         if self._process is not None:
             try:
-                self._process.wait(_START_SECONDS)
+                self._process.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.send_signal(signal.SIGKILL)
                 self._process.wait()
