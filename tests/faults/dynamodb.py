@@ -110,6 +110,11 @@ ROWS = (
         "tests/integration/test_gateway_pages.py::test_json_that_is_no_answer_of_dynamodb_is_a_failure",
     ),
     Row(
+        "an answer has other types than DynamoDB's",
+        "that is no answer: the call has failed",
+        "tests/integration/test_gateway_pages.py::test_an_item_of_dynamodb_that_the_sdk_cannot_read_is_a_failure",
+    ),
+    Row(
         "one call fails with 500",
         "it is made a second time, within its budget",
         f"{_CALLS}::test_one_failure_of_the_server_is_outlived_within_the_budget",

@@ -182,6 +182,11 @@ ROWS = (
         "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_a_source_is_no_source",
     ),
     Row(
+        "a header of an answer is no date or number where S3 has one",
+        "that is no answer: the attempt ends as `dependency_unavailable`",
+        f"{_OTHERS}::test_an_answer_with_a_header_that_cannot_be_read_is_no_bug_of_ours",
+    ),
+    Row(
         "a store refuses to replace an object that the worker replaces without a condition (412)",
         "the job fails as `target_refused`, with the code in its message",
         "tests/system/test_s3_faults.py::test_a_refusal_that_stays_fails_the_job_at_once_and_says_whose_it_is",

@@ -78,6 +78,11 @@ ROWS = (
         "tests/integration/test_gateway_pages.py::test_a_page_in_the_place_of_sqs_is_a_failure",
     ),
     Row(
+        "an answer to a receive has other types than SQS's",
+        "that is no answer: the receive has failed",
+        "tests/integration/test_gateway_pages.py::test_messages_of_sqs_that_the_sdk_cannot_read_are_a_failure",
+    ),
+    Row(
         "a proxy answers with JSON of its own under status 200 while a message is rejected",
         "that is no answer: the message stays on its queue",
         "tests/integration/test_gateway_pages.py"

@@ -78,6 +78,31 @@ async def test_json_that_is_no_answer_of_dynamodb_is_a_failure(
             await inspect_table(client, table)
 
 
+@pytest.mark.parametrize("text", ['{"Item": "x"}', '{"Item": {"job_id": "x"}}', '{"Item": {"fence": {"L": 1}}}'])
+async def test_an_item_of_dynamodb_that_the_sdk_cannot_read_is_a_failure(
+    text: str, proxy: FaultProxy, table: str, aws_session: aioboto3.Session
+) -> None:
+    async with open_client(aws_session, "dynamodb", LIMITS) as client:
+        jobs = DynamoJobTable(client, table, now=lambda: NOW, budgets=PATIENT)
+        proxy.answer(calls_of("GetItem"), a_text(text))
+
+        with pytest.raises(StoreUnavailableError):
+            await jobs.state("job")
+
+
+@pytest.mark.parametrize("text", ['{"Messages": 5}', '{"Messages": [5]}', '{"Messages": [{"Attributes": 5}]}'])
+async def test_messages_of_sqs_that_the_sdk_cannot_read_are_a_failure(
+    text: str, proxy: FaultProxy, unique: Callable[[str], str], aws_session: aioboto3.Session
+) -> None:
+    async with open_client(aws_session, "sqs", CONTROL_LIMITS) as client:
+        url = (await client.create_queue(QueueName=unique("queue")))["QueueUrl"]
+        queue = SqsQueue(client, client, url, visibility_seconds=60)
+        proxy.answer(calls_of("ReceiveMessage"), a_text(text))
+
+        with pytest.raises(DependencyUnavailableError):
+            await queue.receive(1)
+
+
 async def test_a_page_in_the_place_of_sqs_is_a_failure(
     proxy: FaultProxy, unique: Callable[[str], str], aws_session: aioboto3.Session
 ) -> None:

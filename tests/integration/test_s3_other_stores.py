@@ -169,3 +169,19 @@ async def test_an_access_point_that_the_sdk_cannot_reach_is_a_permanent_refusal(
     async with store_at(aws_session, "http://127.0.0.1:1") as store:
         with pytest.raises(AccessDeniedError, match="AWS SDK cannot ask for it"):
             await download(store, source, tmp_path / "source")
+
+
+@pytest.mark.parametrize(
+    "header", ["Last-Modified", "x-amz-missing-meta", "x-amz-mp-parts-count", "x-amz-object-lock-retain-until-date"]
+)
+async def test_an_answer_with_a_header_that_cannot_be_read_is_no_bug_of_ours(
+    header: str, aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=PATTERN, headers={"ETag": '"x"', header: "never"})
+
+    async with scripted_http(answer) as url, store_at(aws_session, url) as store:
+        with pytest.raises(DependencyUnavailableError, match=r"did not answer \(ResponseParserError\)"):
+            await download(store, ANYWHERE, tmp_path / "source")
+        with pytest.raises(DependencyUnavailableError):
+            await store.probe(ANYWHERE)

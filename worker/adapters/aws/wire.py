@@ -1,6 +1,7 @@
 """Replaces defaults of the SDK.
 
-Bodies are sent at once, redirections are signed again, and a proxy's page is not taken for an answer.
+Bodies are sent at once, redirections are signed again, a proxy's page is not taken for an answer, and an answer that
+cannot be read is a failure of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.response import StreamingBody
 from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.parsers import ResponseParserError
 
@@ -90,8 +92,40 @@ class _WithoutRedirections:
             raise
 
 
+class _Parsers:
+    """In place of the SDK's factory of parsers: what any of them raises is a ResponseParserError."""
+
+    def __init__(self, parsers: Any) -> None:
+        self._parsers = parsers
+
+    def create_parser(self, protocol: str) -> _Parser:
+        return _Parser(self._parsers.create_parser(protocol))
+
+
+class _Parser:
+    """As much of a parser as the SDK uses."""
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+
+    async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
+        """The answer as the SDK reads it. Raises ResponseParserError.
+
+        The SDK's parser raises ValueError for a header that is no date or no number, and TypeError or AttributeError
+        for JSON of other types than the service's. Stores and proxies answer so.
+        """
+        try:
+            return await self._parser.parse(response, shape)  # type: ignore[no-any-return]
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
+            if isinstance(body := response["body"], StreamingBody):  # it has not been read, and nobody will
+                body.close()
+            raise ResponseParserError("the answer is none of the service's") from exc
+
+
 def prepare(client: Any) -> None:
     """Register what changes the client's requests and reads its answers; each service has its own events."""
+    endpoint = client._endpoint  # noqa: SLF001 - the event after parsing does not come where that has failed
+    endpoint._response_parser_factory = _Parsers(endpoint._response_parser_factory)  # noqa: SLF001
     events = client.meta.events
     events.register_last("before-call.s3", _send_at_once, unique_id="worker-send-at-once")
     events.register_last("before-endpoint-resolution.s3", _address_access_point, unique_id="worker-access-point")
