@@ -55,6 +55,12 @@ ROWS = (
         "::test_a_node_that_refuses_a_slot_on_its_way_gives_no_job_the_record_of_another",
     ),
     Row(
+        "a reply comes twice, or the key of a job holds the record of another",
+        "no job is given the record of another; the connection is closed",
+        "tests/integration/test_redis_stray_replies.py"
+        "::test_a_reply_that_is_sent_twice_is_thrown_away_with_its_connection",
+    ),
+    Row(
         "the user has no rights to keys, commands or channels",
         "an outage whose reason names the right; the doctor says what to allow",
         f"{_WRONG}::test_the_right_that_a_user_lacks_is_named",

@@ -145,6 +145,21 @@ async def test_nothing_is_left_open_where_the_login_fails() -> None:
         assert not connection.is_connected
 
 
+async def test_what_nobody_asked_for_is_seen_when_it_has_come() -> None:
+    async with a_server(answer=b"+OK\r\n+AGAIN\r\n") as server:
+        connection = a_connection(server.port)
+        await connection.open()
+        assert connection.has_unread, "the parser has it"
+
+        assert await connection.read_response() == b"AGAIN"
+        assert not connection.has_unread
+
+        await connection.send_command("PING")
+        await wait_until(lambda: connection.has_unread)  # the stream has it, which the parser has not read
+        connection.close()
+        assert not connection.has_unread
+
+
 def test_connecting_still_goes_through_the_two_methods_that_we_use() -> None:
     source = source_of(Connection._connect)
 

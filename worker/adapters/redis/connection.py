@@ -21,9 +21,9 @@ from worker.adapters.redis.endpoint import Endpoint
 class BoundedConnection(Connection):
     """A connection to one address of the endpoint.
 
-    Private parts of the library are used for two things that it does not offer: `_connection_arguments` and `_connect`
-    to connect to that address while TLS checks the endpoint's name; `_parser`, `_reader` and `_writer` to close
-    without waiting for anything.
+    Private parts of the library are used for three things that it does not offer: `_connection_arguments` and
+    `_connect` to connect to that address while TLS checks the endpoint's name; `_parser`, `_reader` and `_writer` to
+    close without waiting for anything, and to see without waiting what has come.
     """
 
     def __init__(
@@ -53,6 +53,13 @@ class BoundedConnection(Connection):
         self.best_before = best_before  # loop time
         self._address = address
         self._tls = context
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether something has come that nobody asked for. The next command would take it for its reply."""
+        parser: Any = self._parser
+        stream: Any = self._reader
+        return stream is not None and bool(parser._reader.has_data() or stream._buffer)  # noqa: SLF001 - as said above
 
     async def open(self) -> None:
         """Connect and log in. Raises OSError or RedisError as they come; nothing is left open then."""

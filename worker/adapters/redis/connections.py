@@ -38,6 +38,8 @@ class Connections:
 
     async def acquire(self) -> BoundedConnection:
         """A connected connection, within the time for a connect. Raises StoreUnavailableError."""
+        while self._idle and self._idle[-1].has_unread:
+            self._idle.pop().close()
         if not self._idle:
             try:
                 async with asyncio.timeout(self._connect_seconds):

@@ -110,7 +110,7 @@ class RedisProgressCache:
         except RedisError as exc:
             raise store_failure(exc) from exc
         try:
-            return None if text is None else Record.from_json(text)
+            return None if text is None else _record_of(job_id, text)
         except ValueError as exc:
             raise StoreUnavailableError("unreadable record") from exc
 
@@ -138,7 +138,7 @@ class RedisProgressCache:
                 # An answer to the subscription, or a message: kind, channel, payload.
                 match await connection.read_response(timeout=math.inf):
                     case [b"message", _, payload]:
-                        yield Record.from_json(payload)
+                        yield _record_of(job_id, payload)
                     case [b"subscribe", _, _]:
                         pass
                     case _:
@@ -220,3 +220,11 @@ class RedisProgressCache:
                 connections.release(connection)
             else:  # replies are still to come, and the next command would take them for its own
                 connections.discard(connection)
+
+
+def _record_of(job_id: str, text: bytes) -> Record:
+    """The job's record. Raises ValueError where it cannot be read, or is that of another job."""
+    record = Record.from_json(text)
+    if record.job_id != job_id:  # another program has written it, or the reply is that to another command
+        raise ValueError("the record of another job")
+    return record
