@@ -136,6 +136,7 @@ def test_an_unknown_name_brings_the_name_that_was_meant() -> None:
         ("WORKER_REDIS_PREFIX", "a b"),
         ("REDIS_ENDPOINT", "redis://cache:6379"),
         ("REDIS_ENDPOINT", "redis..example.org"),
+        ("REDIS_ENDPOINT", "10.0.0.5:6379"),
         ("REDIS_TLS", "maybe"),
         ("REDIS_CONNECT_TIMEOUT_SECONDS", "0"),
     ],

@@ -99,9 +99,12 @@ S3Outputs = Annotated[
     PlainValidator(_s3_event_outputs),
     Expects("a JSON list like a message's `outputs`"),
 ]
+# An IPv6 address has two colons at least: with one, it is an IPv4 address and a port.
 HostName = Annotated[
     str,
-    StringConstraints(pattern=r"^(([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$"),
+    StringConstraints(
+        pattern=r"^(([A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)$"
+    ),
     Expects("a host name alone, without scheme, port, user or password"),
 ]
 # https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CreateReplicationGroup.html
