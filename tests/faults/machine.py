@@ -70,7 +70,7 @@ ROWS = (
         "::test_where_the_workspace_cannot_be_made_again_the_job_is_tried_again_later",
     ),
     Row(
-        "the workspace is out of bytes, inodes or quota, read-only, or gone",
+        "the workspace is out of bytes, inodes or quota, read-only, or gone, or no descriptor is left for it",
         "`workspace_full` or `dependency_unavailable`: the job is tried again",
         "tests/unit/application/test_workspace.py::test_an_error_of_the_disk_within_a_job_says_whose_it_is",
     ),

@@ -73,6 +73,8 @@ async def test_a_workspace_that_was_cleaned_away_is_made_again_with_its_lock(tmp
         (errno.ENOENT, DependencyUnavailableError),  # cleaned away under the job
         (errno.EROFS, DependencyUnavailableError),
         (errno.ENOTCONN, DependencyUnavailableError),  # the program behind a FUSE mount has ended
+        (errno.EMFILE, DependencyUnavailableError),  # the process has no descriptor left for a file in it
+        (errno.ENFILE, DependencyUnavailableError),
         (errno.ECONNRESET, ConnectionResetError),  # says nothing of the workspace
     ],
 )

@@ -29,6 +29,7 @@ _UNUSABLE = frozenset(
     {
         *(errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO),
         *(errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO),  # of a mount: NFS, FUSE, a volume taken away
+        *(errno.EMFILE, errno.ENFILE),  # no descriptor is left to open a file in it
     }
 )
 
