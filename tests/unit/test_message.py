@@ -95,6 +95,7 @@ def test_an_option_that_is_null_is_not_given() -> None:
         (without("source"), "source"),
         (without("outputs"), "outputs"),
         (body(priority=3), "priority"),
+        (body(**{"": 3}), "''"),
         (body(job_id=7), "job_id"),
         (body(job_id=""), "job_id"),
         (body(job_id="a" * 129), "job_id"),

@@ -190,6 +190,8 @@ def test_a_password_is_never_shown() -> None:
     assert "hunter" not in " ".join(faults(**secret, WORKER_TABLE="?"))
     assert "hunter2" not in " ".join(faults(REDIS_ENDPOINT="redis://:hunter2@cache"))
     assert "hunter2" not in " ".join(faults(WORKER_QUEUE_URL="https://u:hunter2@q/1/q"))
+    assert "hunter2" not in " ".join(faults(REDIS_ENDPOINT="default:hunter2@cache:6379"))
+    assert "hunter2" not in " ".join(faults(REDIS_ENDPOINT="default:" + "a" * 200 + "hunter2@cache"))
 
 
 def test_credentials_need_each_other_and_an_endpoint() -> None:

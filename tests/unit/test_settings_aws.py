@@ -70,6 +70,14 @@ def test_a_key_with_a_line_end_is_refused_and_not_shown(name: str) -> None:
     assert line == f"{name}: has white space in it"
 
 
+@pytest.mark.parametrize("value", ["user:hunter2@proxy:4566", "http://user:hun/hunter2@proxy:4566"])
+def test_an_endpoint_that_is_no_url_is_shown_without_its_password(value: str) -> None:
+    (line,) = faults(AWS_ENDPOINT_URL=value)
+
+    assert "[redacted]@proxy:4566" in line
+    assert "hunter2" not in line
+
+
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"])
 @pytest.mark.parametrize(
     "value", ["socks5://user:hunter2@proxy:1080", "http://", "http://user:hunter2@:3128", "proxy:port", "a proxy:3128"]

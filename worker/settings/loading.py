@@ -13,9 +13,8 @@ from pydantic_core import ErrorDetails
 
 from worker.adapters.machine import machine_limits
 from worker.application.messages.presets import Presets
-from worker.domain.redaction import redact
 from worker.ports import MAX_IN_FLIGHT_SECONDS
-from worker.settings.faults import ConfigurationError, Fault
+from worker.settings.faults import ConfigurationError, Fault, shown
 from worker.settings.queue_region import region_of_queue
 from worker.settings.sdk import PROFILES, faults_of_sdk
 from worker.settings.suggestions import misnamed, suggestion
@@ -153,8 +152,7 @@ def _bad_value(name: str, value: str, reason: str | None) -> Fault:
         return Fault((name,), "is not usable")
     if reason is not None:
         return Fault((name,), f"must be {variable.expects}; {reason}")
-    shown = redact(value) if len(value) <= 100 else redact(value)[:100] + "…"
-    return Fault((name,), f"must be {variable.expects}, not {shown!r}")
+    return Fault((name,), f"must be {variable.expects}, not {shown(value)}")
 
 
 _SERVICE_LINK_HINT = "Kubernetes set this for a Service of that name; set enableServiceLinks: false in the pod"

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from worker.domain.redaction import redact
-from worker.settings.faults import Fault
+from worker.settings.faults import Fault, shown
 
 _REGION = re.compile(r"(?!\d+$)(?!-)[A-Za-z0-9-]{1,63}(?<!-)")  # a label of a host name
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
@@ -72,22 +71,22 @@ def _problem_of(name: str) -> Callable[[str], str | None]:
     if name == _CONTAINER_URL:
         return _problem_of_container_url
     if name == _CONTAINER_PATH:
-        return lambda value: None if value.startswith("/") else f"must begin with a slash, not {_show(value)}"
+        return lambda value: None if value.startswith("/") else f"must begin with a slash, not {shown(value)}"
     if name in _URLS or name.startswith("AWS_ENDPOINT_URL_"):
         return _problem_of_url
     if name in _REGIONS:
         return _problem_of_region
     if name in _NUMBERS:
         return lambda value: (
-            None if value.isdecimal() and int(value) > 0 else f"must be a whole number above 0, not {_show(value)}"
+            None if value.isdecimal() and int(value) > 0 else f"must be a whole number above 0, not {shown(value)}"
         )
     if name in _WORDS:
         words = _WORDS[name]
         expected = f"must be {', '.join(words[:-1])} or {words[-1]}"
-        return lambda value: None if value.lower() in words else f"{expected}, not {_show(value)}"
+        return lambda value: None if value.lower() in words else f"{expected}, not {shown(value)}"
     if name in _BOOLEANS:
         return lambda value: (
-            None if value.lower() in {"true", "false"} else f"must be true or false, not {_show(value)}"
+            None if value.lower() in {"true", "false"} else f"must be true or false, not {shown(value)}"
         )
     if name == "AWS_CA_BUNDLE":
         return _problem_of_ca_bundle
@@ -101,7 +100,7 @@ def _problem_of_url(value: str) -> str | None:
         _ = parts.port  # raises ValueError where it is none
     except ValueError:
         is_url = False
-    return None if is_url else f"must be a URL such as http://127.0.0.1:4566, not {_show(value)}"
+    return None if is_url else f"must be a URL such as http://127.0.0.1:4566, not {shown(value)}"
 
 
 def _problem_of_container_url(value: str) -> str | None:
@@ -109,11 +108,11 @@ def _problem_of_container_url(value: str) -> str | None:
     host = "" if problem else urlsplit(value).hostname or ""
     if problem or host in _CONTAINER_HOSTS or host.startswith("127.") or host == "::1":
         return problem
-    return f"must name a loopback address or {', '.join(_CONTAINER_HOSTS)}, not {_show(host)}"
+    return f"must name a loopback address or {', '.join(_CONTAINER_HOSTS)}, not {shown(host)}"
 
 
 def _problem_of_region(value: str) -> str | None:
-    return None if _REGION.fullmatch(value) else f"must be a region such as eu-west-1, not {_show(value)}"
+    return None if _REGION.fullmatch(value) else f"must be a region such as eu-west-1, not {shown(value)}"
 
 
 def _problem_of_ca_bundle(value: str) -> str | None:
@@ -121,7 +120,7 @@ def _problem_of_ca_bundle(value: str) -> str | None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(*((None, value) if path.is_dir() else (value,)))
     except OSError:  # ssl.SSLError is one
-        return f"{_show(value)} is no file of certificates that can be read"
+        return f"{shown(value)} is no file of certificates that can be read"
     return None
 
 
@@ -150,7 +149,3 @@ def _faults_of_proxies(environ: Mapping[str, str]) -> Iterator[Fault]:
         url = value if value.startswith(("http:", "https:")) else f"http://{value.removeprefix('//')}"
         if _OTHER_SCHEME.match(value) or _problem_of_url(url):
             yield Fault((name,), "must be a URL such as http://proxy.example.com:3128")
-
-
-def _show(value: str) -> str:
-    return repr(redact(value[:100]))

@@ -75,7 +75,9 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def shown(name: str) -> str:
-    """A name that the producer chose, fit for a log line and a record."""
+    """A name that the producer chose, fit for a log line and a record; quotation marks for an empty one."""
+    if not name:
+        return "''"
     return name[:_MAX_FIELD] if name.isprintable() else ascii(name)[1:-1][:_MAX_FIELD]
 
 
