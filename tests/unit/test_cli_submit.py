@@ -41,6 +41,25 @@ def test_an_option_that_cannot_be_read_is_refused_with_its_flag(capsys: pytest.C
     assert "argument --bitrate-kbps: must be a whole number" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flag", ["--start-seconds", "--crossfade-seconds"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400"])
+def test_a_number_that_json_does_not_know_is_refused_with_its_flag(
+    flag: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        job_of("s3://in-bucket/a.wav", *TARGET, flag, value)
+    assert f"argument {flag}: must be a number" in capsys.readouterr().err
+
+
+def test_help_says_which_options_are_json(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["submit", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "--loudness JSON" in words
+    assert "--cover keep|drop|s3://BUCKET/KEY" in words
+    assert "--codec pcm|float|mulaw|alaw" in words
+
+
 def test_help_says_what_each_option_means(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["submit", "--help"])

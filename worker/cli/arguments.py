@@ -15,13 +15,21 @@ from worker.application.operations.questions import QUESTIONS
 from worker.cli import typed
 from worker.cli.console import printable
 from worker.cli.exits import ExitCode
-from worker.domain.audio import AudioFormat
+from worker.domain.audio import AudioFormat, Codec
+from worker.domain.cover import Cover
 from worker.domain.declaration import options_of
 from worker.domain.errors import ErrorCode
 from worker.domain.job import OutputSpec
 from worker.domain.progress import Status
 
-_METAVARS = {int: "N", float: "X", bool: "true|false", str: "TEXT"}
+_METAVARS = {
+    int: "N",
+    float: "X",
+    bool: "true|false",
+    str: "TEXT",
+    Codec: "|".join(Codec),
+    Cover: "keep|drop|s3://BUCKET/KEY",
+}
 
 
 class _Parser(argparse.ArgumentParser):

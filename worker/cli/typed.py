@@ -26,7 +26,9 @@ def value_of(kind: Any) -> Callable[[str], Any]:
         value: Any = text
         if not is_text(kind):
             with suppress(ValueError, RecursionError):
-                value = json.loads(text)
+                parsed = json.loads(text)
+                json.dumps(parsed, allow_nan=False)  # Python reads NaN, and takes 1e400 for infinity
+                value = parsed
         try:
             read_value(kind, value, "")
         except InvalidMessageError as exc:
