@@ -15,7 +15,7 @@ from worker.adapters.sqs.redrive import SqsDeadLetters
 from worker.adapters.sqs.sender import SqsSender
 from worker.application.operations.redrive import Redrive
 from worker.domain.disposition import Reject
-from worker.domain.errors import ErrorCode, JobError, NoAudioError, SourceNotFoundError
+from worker.domain.errors import DependencyUnavailableError, ErrorCode, JobError, NoAudioError, SourceNotFoundError
 from worker.ports import DeadLetterQueue, Delivery, DependencyMissingError, JobQueue
 
 Do = Callable[[str], Awaitable[None]]
@@ -163,6 +163,19 @@ async def test_a_queue_without_a_dead_letter_queue_says_so(sqs: Sqs) -> None:
     for letters in (SqsDeadLetters(sqs.client, bare), FakeDeadLetters(FakeQueue(has_dead_letter_queue=False))):
         with pytest.raises(DependencyMissingError, match="a dead-letter queue of WORKER_QUEUE_URL does not exist"):
             await letters.count()
+
+
+async def test_a_queue_that_does_not_exist_is_named(sqs: Sqs) -> None:
+    url, dead = await sqs.made_with_dead_letters()
+    await sqs.client.delete_queue(QueueUrl=dead)
+    with pytest.raises(
+        DependencyMissingError, match=f"the dead-letter queue {dead.rpartition('/')[2]} does not exist"
+    ):
+        await SqsDeadLetters(sqs.client, url).count()
+
+    await sqs.client.delete_queue(QueueUrl=url)
+    with pytest.raises(DependencyUnavailableError, match=f"SQS has no queue at {url}"):
+        await SqsDeadLetters(sqs.client, url).count()
 
 
 async def test_letters_of_a_fifo_queue_keep_their_order_and_their_groups(sqs: Sqs) -> None:

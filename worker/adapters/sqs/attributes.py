@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from worker.adapters.aws.client import translated
+from worker.adapters.sqs.refusals import no_queue
 from worker.domain.errors import DependencyUnavailableError
 
 _KNOWN_SECONDS = 300.0
@@ -61,7 +62,7 @@ class QueueAttributes:
         return self._retention_seconds
 
     async def _ask(self) -> Attributes:
-        with translated("SQS"):
+        with translated("SQS", no_queue(self._url)):
             response = await self._client.get_queue_attributes(
                 QueueUrl=self._url, AttributeNames=["RedrivePolicy", "MessageRetentionPeriod", "MaximumMessageSize"]
             )

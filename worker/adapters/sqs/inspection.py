@@ -9,10 +9,9 @@ from typing import Any
 
 from worker.adapters.aws.client import DENIED, ErrorTable, translated
 from worker.adapters.aws.rights import TrialCall, denied_actions
-from worker.adapters.sqs.refusals import Errors, unusable_key
+from worker.adapters.sqs.refusals import NO_QUEUE, Errors, unusable_key
 from worker.ports import DependencyMissingError, NotAllowedError, QueueFacts
 
-_NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 _NO_MESSAGE = {"Id": "0", "ReceiptHandle": "worker-doctor"}  # a handle that no message has
 
 
@@ -69,4 +68,4 @@ async def denied_dead_letter_actions(client: Any, arn: str) -> Sequence[str]:
 
 
 def _missing(what: str) -> Errors:
-    return dict.fromkeys(_NO_QUEUE, lambda: DependencyMissingError(what))
+    return dict.fromkeys(NO_QUEUE, lambda: DependencyMissingError(what))

@@ -10,7 +10,7 @@ from typing import Any
 from worker.adapters.aws.client import DENIED, ErrorTable, translated
 from worker.adapters.sqs.attributes import QueueAttributes, is_fifo, queue_url_of
 from worker.adapters.sqs.dead_letters import TRACE, is_dead_letter, string_attribute
-from worker.adapters.sqs.refusals import unusable_key
+from worker.adapters.sqs.refusals import NO_QUEUE, unusable_key
 from worker.domain.errors import WorkerError
 from worker.ports import MAX_BATCH_ENTRIES, DeadLetter, DependencyMissingError, NotAllowedError
 
@@ -81,7 +81,9 @@ class SqsDeadLetters:
             arn = (await self._attributes.read()).dead_letter_arn
             if arn is None:
                 raise DependencyMissingError("a dead-letter queue of WORKER_QUEUE_URL")
-            with translated(_SQS, _denied("sqs:GetQueueUrl on the dead-letter queue")):
+            what = f"the dead-letter queue {arn.rpartition(':')[2]}"
+            missing = dict.fromkeys(NO_QUEUE, lambda: DependencyMissingError(what))
+            with translated(_SQS, {**_denied("sqs:GetQueueUrl on the dead-letter queue"), **missing}):
                 self._url = await queue_url_of(self._client, arn)
         return self._url
 

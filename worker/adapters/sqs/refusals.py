@@ -14,7 +14,7 @@ from worker.domain.errors import DependencyUnavailableError, InvalidMessageError
 
 SQS = "SQS"
 Errors = dict[str, Callable[[], WorkerError]]  # an ErrorTable to which others can be added
-_NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
+NO_QUEUE = ("NonExistentQueue", "QueueDoesNotExist")
 # Of the key, by the names of SQS's JSON protocol and of its older one. KmsThrottled is not here, because it passes.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html#API_ReceiveMessage_Errors
 _DENIED_KEYS = ("KmsAccessDenied", "KMS.AccessDeniedException")
@@ -77,7 +77,7 @@ def unusable_key() -> Errors:
 
 def no_queue(queue_url: str) -> Errors:
     """The errors of a call to a queue that does not exist."""
-    return dict.fromkeys(_NO_QUEUE, _failure(f"has no queue at {queue_url}"))
+    return dict.fromkeys(NO_QUEUE, _failure(f"has no queue at {queue_url}"))
 
 
 @contextmanager
