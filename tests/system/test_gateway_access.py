@@ -44,6 +44,15 @@ def test_a_port_in_use_is_bad_configuration(stack: Stack, gateway: GatewayProces
     assert "WORKER_SERVE_PORT: cannot listen on 127.0.0.1" in refused.stderr
 
 
+def test_an_address_of_another_machine_is_bad_configuration(stack: Stack) -> None:
+    refused = serve(
+        stack.environment() | {"WORKER_SERVE_HOST": "192.0.2.1", "WORKER_SERVE_PORT": "0", "WORKER_SERVE_TOKEN": "t"}
+    )
+
+    assert refused.returncode == 78
+    assert "WORKER_SERVE_HOST: cannot listen on 192.0.2.1" in refused.stderr
+
+
 async def test_with_a_token_jobs_need_it_and_probes_do_not(
     stack: Stack, start_gateway: Callable[..., GatewayProcess]
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import worker as worker_command
 from tests.support.http_clients import flood, probe_seconds, slow_clients
 from tests.support.stack import Stack
 from tests.support.worker_process import WorkerProcess
@@ -23,6 +24,13 @@ def port_of(worker: WorkerProcess) -> int:
     worker.wait_for("worker.ready")
     address: str = worker.wait_for("worker.started")["http_address"]
     return int(address.rpartition(":")[2])
+
+
+def test_an_address_of_another_machine_is_bad_configuration(stack: Stack) -> None:
+    refused = worker_command(stack, "run", WORKER_HTTP_HOST="192.0.2.1")
+
+    assert (refused.returncode, refused.stdout) == (78, "")
+    assert refused.stderr.startswith("worker: WORKER_HTTP_HOST: cannot listen on 192.0.2.1, port 0: ")
 
 
 @pytest.mark.parametrize("clients", [slow_clients, flood])

@@ -268,7 +268,8 @@ def _serve_http(settings: Settings, monitor: HealthMonitor, stack: AsyncExitStac
             settings.http_host, settings.http_port, health=monitor.snapshot, render_metrics=metrics.render
         )
     except CannotListenError as exc:
-        raise ConfigurationError(Fault(("WORKER_HTTP_PORT",), str(exc))) from exc
+        name = "WORKER_HTTP_HOST" if exc.is_due_to_host else "WORKER_HTTP_PORT"
+        raise ConfigurationError(Fault((name,), str(exc))) from exc
     stack.callback(server.close)
     server.start()
     return server.address

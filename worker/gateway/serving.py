@@ -61,7 +61,8 @@ def _listen(settings: Settings) -> Sequence[socket]:
     try:
         return listen(settings.serve.host, settings.serve.port)
     except CannotListenError as exc:
-        raise ConfigurationError(Fault(("WORKER_SERVE_PORT",), str(exc))) from exc
+        name = "WORKER_SERVE_HOST" if exc.is_due_to_host else "WORKER_SERVE_PORT"
+        raise ConfigurationError(Fault((name,), str(exc))) from exc
 
 
 def config_of(app: ASGIApp) -> uvicorn.Config:

@@ -6,6 +6,7 @@ container: in a queue of their own, such probes are not behind a flood of connec
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,10 +22,14 @@ _ALL_ADDRESSES = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 
 
 class CannotListenError(WorkerError):
-    """The address is in use, belongs to another machine, or its name is not known."""
+    """The address is in use, belongs to another machine, or its name is not known.
 
-    def __init__(self, host: str, port: int, reason: str) -> None:
-        super().__init__(f"cannot listen on {host}, port {port}: {reason}")
+    `is_due_to_host` says whether no port of this host would do.
+    """
+
+    def __init__(self, host: str, port: int, reason: OSError) -> None:
+        super().__init__(f"cannot listen on {host}, port {port}: {reason.strerror or 'the name is not known'}")
+        self.is_due_to_host = isinstance(reason, socket.gaierror) or reason.errno == errno.EADDRNOTAVAIL
 
 
 def listen(host: str, port: int) -> Sequence[socket.socket]:
@@ -37,7 +42,7 @@ def listen(host: str, port: int) -> Sequence[socket.socket]:
         listener.listen(_QUEUE_LENGTH)
     except OSError as exc:
         listener.close()
-        raise CannotListenError(host, port, exc.strerror or "the name is not known") from exc
+        raise CannotListenError(host, port, exc) from exc
     return (*loopback, listener)
 
 
