@@ -180,6 +180,19 @@ def test_a_table_in_another_region_is_refused() -> None:
     assert faults(WORKER_TABLE=table) == ["AWS_REGION: is eu-west-1, but WORKER_TABLE is in us-west-2"]
 
 
+def test_a_variable_that_is_not_set_is_not_named_as_that_of_another_region() -> None:
+    queue = "https://sqs.eu-west-1.amazonaws.com/111122223333/jobs"
+    elsewhere = "https://sqs.us-east-1.amazonaws.com/111122223333/jobs"
+    table = "arn:aws:dynamodb:us-west-2:123456789012:table/jobs"
+
+    assert faults(AWS_REGION="", WORKER_QUEUE_URL=queue, WORKER_TABLE=table) == [
+        "WORKER_QUEUE_URL: is in eu-west-1, but WORKER_TABLE is in us-west-2"
+    ]
+    assert faults(AWS_REGION="", WORKER_QUEUE_URL=f"{queue},{elsewhere}") == [
+        "WORKER_QUEUE_URL: names queues in eu-west-1 and in us-east-1"
+    ]
+
+
 # --- how targets are stored ------------------------------------------------------------------------------------------
 
 

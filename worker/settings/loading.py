@@ -242,20 +242,28 @@ def _faults_of_iam_auth(redis: RedisSettings, region: str | None) -> Iterator[Fa
         yield Fault(("REDIS_IAM_AUTH", "AWS_REGION"), "needs AWS_REGION")
 
 
+def _two_regions(name: str, region: str, other: str, others_region: str) -> str:
+    if name == other:
+        return f"names queues in {region} and in {others_region}"
+    is_queue = name == Need.QUEUE.value
+    return f"{'is in' if is_queue else 'is'} {region}, but {other} is in {others_region}"
+
+
 def _faults_of_region(settings: Settings, environ: Mapping[str, str]) -> Iterator[Fault]:
     if settings.region is None:
         config = os.path.expanduser(environ.get("AWS_CONFIG_FILE") or "~/.aws/config")  # noqa: PTH111 - needs no home
         if not Path(config).is_file():
             yield Fault(("AWS_REGION",), "is required, because WORKER_QUEUE_URL does not show the region")
         return
-    name = "AWS_REGION" if environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
+    given = (name for name in ("AWS_REGION", "AWS_DEFAULT_REGION") if environ.get(name))
+    name = next(given, Need.QUEUE.value)  # which shows the region where no variable has it
     table = _TABLE_ARN.match(settings.table)
     for other, region in (
         *(("WORKER_QUEUE_URL", region_of_queue(url)) for url in settings.queue_urls),
         ("WORKER_TABLE", table[1] if table else None),
     ):
         if region is not None and region != settings.region:
-            yield Fault((name, other), f"is {settings.region}, but {other} is in {region}")
+            yield Fault((name, other), _two_regions(name, settings.region, other, region))
 
 
 def _faults_of_files(settings: Settings) -> Iterator[Fault]:
