@@ -1,10 +1,10 @@
-"""A variable that is no setting is answered with the one that was probably meant."""
+"""A variable that is no setting is answered with the one that was probably meant, and a value without its password."""
 
 from __future__ import annotations
 
 import pytest
 
-from worker.settings import READ, SUBMIT, ConfigurationError, load
+from worker.settings import READ, SERVE, SUBMIT, ConfigurationError, load
 
 WELL = {"WORKER_TABLE": "jobs", "WORKER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/111122223333/audio"}
 
@@ -66,3 +66,27 @@ def test_a_required_variable_that_is_like_none_is_only_asked_for() -> None:
     faults = faults_of({"AWS_REGION": "eu-west-1", "PATH": "/bin"}, needs=READ)
 
     assert faults == "WORKER_TABLE: is required: the name of the DynamoDB table"
+
+
+@pytest.mark.parametrize("name", ["REDIS_ENDPOINT", "WORKER_QUEUE_URL", "WORKER_TABLE", "AWS_ENDPOINT_URL"])
+@pytest.mark.parametrize("user", ["user:hunter2", ":hunter2", "hunter2", "user:hunter/2", "user:hunter@2"])
+@pytest.mark.parametrize("scheme", ["", "redis://", "redis+tls://"])
+def test_a_value_that_cannot_be_is_shown_without_its_password(name: str, user: str, scheme: str) -> None:
+    (line, *_) = faults_of({**WELL, "AWS_REGION": "eu-west-1", name: f"{scheme}{user}@cache:x"}).splitlines()
+
+    assert line.startswith(f"{name}: must be ")
+    assert line.endswith(f", not '{scheme}[redacted]@cache:x'")
+
+
+@pytest.mark.parametrize("name", ["WORKER_SERVE_SOURCE", "WORKER_SERVE_CORS_ORIGINS"])
+def test_a_value_for_the_gateway_that_cannot_be_is_shown_without_its_password(name: str) -> None:
+    line = faults_of({**WELL, name: "ftp://user:hunter2@host"}, SERVE)
+
+    assert line.startswith(f"{name}: must be ")
+    assert "'ftp://[redacted]@host' is none" in line
+
+
+def test_a_password_that_is_longer_than_what_is_shown_of_a_value_is_not_shown() -> None:
+    password = "hunter2" * 20
+
+    assert "hunter" not in faults_of({**WELL, "AWS_ENDPOINT_URL": f"user:{password}@host"})

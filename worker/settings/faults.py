@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from worker.domain.redaction import REDACTED, redact
 
 _MAX_SHOWN = 100  # characters of a value
-_BEFORE_AT = re.compile(r"^(\w+://)?.*@", re.DOTALL)
+_BEFORE_AT = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)?.*@", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from annotated_types import Ge, Le
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from worker.domain.job import ObjectLocation
+from worker.settings.faults import shown
 from worker.settings.values import Expects, HostName, Size
 
 _PROBE_KEY = "probe"
@@ -22,14 +23,14 @@ def _prefix(value: str) -> str:
     try:
         ObjectLocation.parse(prefix + _PROBE_KEY)
     except ValueError:
-        raise ValueError(f"{value[:100]!r} is none") from None
+        raise ValueError(f"{shown(value)} is none") from None
     return prefix
 
 
 def _each_is_an_origin(origins: str) -> str:
     for origin in _split(origins):
         if not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"{origin[:100]!r} is none")
+            raise ValueError(f"{shown(origin)} is none")
     return origins
 
 
