@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from worker.bootstrap.gateway import GatewayParts
+from worker.gateway.closing import ReadToTheEnd
 from worker.gateway.cors import Cors
 from worker.gateway.documents import document_of
 from worker.gateway.draining import AnsweredInDrain
@@ -32,7 +33,7 @@ from worker.settings import Settings
 class Gateway:
     """The application, and what its process needs at the end."""
 
-    app: ASGIApp
+    app: ReadToTheEnd
     feeds: Feeds
     health: HealthRoutes
     answered: AnsweredInDrain
@@ -42,6 +43,7 @@ class Gateway:
         self.health.is_draining = True
         self.feeds.close()
         self.answered.drain()
+        self.app.drain()
 
 
 def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, connections: Connections) -> Gateway:
@@ -71,7 +73,8 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
     add_handlers(app)
     app.openapi = cache(partial(document_of, app))  # type: ignore[method-assign]  # anybody may ask, without limit
     answered = AnsweredInDrain(app)
-    return Gateway(HeadAsGet(Measured(_guarded(answered, settings, connections))), feeds, health, answered)
+    measured = Measured(_guarded(answered, settings, connections))
+    return Gateway(ReadToTheEnd(HeadAsGet(measured)), feeds, health, answered)
 
 
 def _guarded(app: ASGIApp, settings: Settings, connections: Connections) -> ASGIApp:
