@@ -61,6 +61,20 @@ async def test_a_file_is_uploaded_converted_and_downloaded(
     assert body == shared.output("made/ü 1.mp3")
     assert "filename*=UTF-8''%C3%BC%201.mp3" in download.headers["content-disposition"]
     assert (await client.get("/jobs/whole/outputs/1")).problem["status"] == 404
+    await expect_url_for_those_who_take_nothing_but_json(client, "/jobs/whole/outputs/0")
+
+
+async def expect_url_for_those_who_take_nothing_but_json(client: GatewayClient, path: str) -> None:
+    for accept in (
+        "application/json",
+        "Application/JSON",
+        "application/json; q=0.9",
+        "application/json;charset=utf-8",
+    ):
+        answer = await client.get(path, headers={"accept": accept})
+        assert (answer.status, set(answer.json)) == (200, {"url"}), accept
+    for accept in ("*/*", "application/json, */*", "text/html, application/json", "application/problem+json", ""):
+        assert (await client.get(path, headers={"accept": accept})).status == 307, accept
 
 
 async def test_a_form_is_for_one_key_one_size_and_one_type_and_expires(client: GatewayClient) -> None:

@@ -165,6 +165,12 @@ class FileRoutes:
             if not self._prefixes.has_target(target):
                 raise ProblemError(HTTPStatus.FORBIDDEN, f"the output does not lie under {self._prefixes.target}")
             url = await self._presigner.download(ObjectLocation.parse(target), seconds=_DOWNLOAD_SECONDS)
-        if request.headers.get("accept") == "application/json":
+        if _takes_json_alone(request.headers.getlist("accept")):
             return JSONResponse({"url": url}, headers=_NOT_KEPT)
         return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, _NOT_KEPT)
+
+
+def _takes_json_alone(accept: list[str]) -> bool:
+    """Whether the values of `Accept` name JSON and nothing else (RFC 9110, section 12.5.1)."""
+    kinds = {kind.partition(";")[0].strip().lower() for value in accept for kind in value.split(",")}
+    return kinds == {"application/json"}

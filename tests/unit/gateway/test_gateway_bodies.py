@@ -37,3 +37,25 @@ async def test_a_body_that_comes_slowly_or_not_at_all_is_waited_for_ten_seconds(
 
     assert caught.value.status == HTTPStatus.REQUEST_TIMEOUT
     assert asyncio.get_running_loop().time() - began_at == pytest.approx(10)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "identity, br", "GZIP"])
+async def test_a_compressed_body_is_refused_as_such(coding: str) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-encoding", coding.encode())]
+    request = Request({"type": "http", "method": "POST", "headers": headers}, SlowClient(0).receive)
+
+    with pytest.raises(ProblemError, match="compressed") as caught:
+        await read_json_text(request, max_bytes=1000)
+
+    assert caught.value.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+async def test_a_body_that_is_said_to_be_as_it_is_is_read() -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-encoding", b"identity")]
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"{}"}
+
+    request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+
+    assert await read_json_text(request, max_bytes=1000) == "{}"
