@@ -130,7 +130,7 @@ async def test_clients_that_complete_no_request_make_room_for_others(
     assert (refused.status, set(ends), again.status) == (503, {b""}, 200)
 
 
-async def test_what_is_no_http_is_refused_with_a_problem_and_counted(gateway: GatewayProcess) -> None:
+async def test_what_is_no_http_is_refused_with_a_problem_and_counted_and_not_logged(gateway: GatewayProcess) -> None:
     unreadable = requests("", 400, "other")
     async with gateway.client() as client:
         before = (await metrics_of(client)).get(unreadable, 0)
@@ -146,3 +146,4 @@ async def test_what_is_no_http_is_refused_with_a_problem_and_counted(gateway: Ga
     assert json.loads(body)["status"] == 400
     async with gateway.client() as client:
         assert (await metrics_of(client))[unreadable] == before + 1
+    assert gateway.process.find("library.logged") is None  # a scanner would fill the log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -71,7 +72,8 @@ def config_of(app: ASGIApp) -> uvicorn.Config:
         app,
         http=ProblemProtocol,
         ws="none",  # a package for WebSockets, if installed, would take connections over, and their deadlines
-        log_config=None,  # its warnings become lines of our log; requests are counted and not logged
+        log_config=None,  # its errors become lines of our log
+        log_level=logging.ERROR,  # its warnings are about what clients send, without an end; that is counted
         access_log=False,
         lifespan="off",
         workers=1,  # else uvicorn reads WEB_CONCURRENCY, and fails where that is no number
