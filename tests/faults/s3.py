@@ -52,6 +52,12 @@ ROWS = (
         f"{_AHEAD}::test_the_parts_of_a_killed_worker_are_dropped_by_the_next",
     ),
     Row(
+        "the answer to the beginning of an upload in parts is lost",
+        "the upload is begun again, and the first one is aborted when that is done",
+        "tests/integration/test_s3_faults.py"
+        "::test_an_upload_whose_beginning_was_not_answered_leaves_no_other_one_behind",
+    ),
+    Row(
         "a part of an upload is refused",
         "the upload is aborted, and the reason is that of the part",
         f"{_UPLOADS}::test_an_upload_that_fails_midway_is_aborted_and_says_why",

@@ -32,6 +32,7 @@ from worker.domain.errors import (
 from worker.domain.job import ObjectLocation
 
 PATTERN = bytes(range(256)) * 4096  # 1 MiB
+_TRIES = 2  # of a call that fails
 
 
 @pytest.fixture
@@ -232,6 +233,36 @@ async def test_what_killed_workers_left_is_dropped_and_no_upload_of_the_same_sto
 
     assert [call.query["uploadId"] for call in proxy.seen("AbortMultipartUpload")] == [left["UploadId"]]
     assert (await s3_client.head_object(Bucket=bucket, Key="target"))["ContentLength"] == 17 * MIB
+
+
+@pytest.mark.parametrize(
+    ("lost", "begins_early"),
+    [(1, False), (1, True), (_TRIES, True)],
+    ids=["sent at the end", "sent early", "sent early, and anew"],
+)
+async def test_an_upload_whose_beginning_was_not_answered_leaves_no_other_one_behind(
+    lost: int,
+    begins_early: bool,
+    proxy: FaultProxy,
+    bucket: str,
+    s3_client: Any,
+    aws_session: aioboto3.Session,
+    tmp_path: Path,
+) -> None:
+    target, artifact = ObjectLocation(bucket, "target"), artifact_of(tmp_path / "file", 17 * MIB)
+    proxy.cut_answers(calls_of("CreateMultipartUpload"), times=lost)
+
+    async with store_at(aws_session, proxy.url, attempts=_TRIES) as store:
+        if begins_early:
+            async with store.upload_ahead(artifact.path, target, content_type="audio/wav", job_id="job-1") as ahead:
+                await wait_until(lambda: len(proxy.seen("CreateMultipartUpload")) == _TRIES)
+                await ahead.finish(artifact, on_bytes=lambda _: None)
+        else:
+            await upload(store, artifact, target)
+
+    assert len(proxy.seen("CreateMultipartUpload")) == lost + 1
+    assert (await s3_client.head_object(Bucket=bucket, Key="target"))["ContentLength"] == 17 * MIB
+    assert "Uploads" not in await s3_client.list_multipart_uploads(Bucket=bucket)
 
 
 # --- a disk without room -------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aioboto3
@@ -38,11 +39,13 @@ async def download(store: S3Store, source: ObjectLocation, path: Path) -> Source
 
 
 @asynccontextmanager
-async def store_at(session: aioboto3.Session, endpoint: str, body_seconds: float = 20) -> AsyncIterator[S3Store]:
-    """A store whose client talks to `endpoint`, with short waits."""
+async def store_at(
+    session: aioboto3.Session, endpoint: str, body_seconds: float = 20, *, attempts: int = 1
+) -> AsyncIterator[S3Store]:
+    """A store whose client talks to `endpoint`, with short waits, and makes so many `attempts` at a call."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", endpoint)
-        async with open_client(session, "s3", LIMITS) as client:
+        async with open_client(session, "s3", replace(LIMITS, attempts=attempts)) as client:
             yield S3Store(
                 client, part_bytes=5 * MIB, body_seconds=body_seconds, resume_backoff=Backoff(0.001, 1, 0.001)
             )

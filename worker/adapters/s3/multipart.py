@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Collection, Iterable
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -94,7 +94,23 @@ class MultipartUpload:
         self._options = options
         self._has_checksums = sends_checksums(client)
         self._creation: asyncio.Task[str] | None = None
+        self._may_be_doubled = False  # S3 may have begun another one, whose answer with its id was lost
         self._parts: dict[int, CompletedPartTypeDef] = {}
+
+    @asynccontextmanager
+    async def among(self, own: set[MultipartUpload]) -> AsyncIterator[Self]:
+        """Stay among a store's `own` for as long as the `with` lasts: `drop_unfinished` leaves those alone.
+
+        Another one that S3 may have begun is dropped after it; where this one fails, the job's next attempt does that.
+        """
+        own.add(self)
+        try:
+            yield self
+        finally:
+            own.discard(self)
+        if self._may_be_doubled:
+            work = drop_unfinished(self._client, self._target, self._options, own=own)
+            await run_shielded(work, seconds=ABORT_WAIT_SECONDS)
 
     async def run(self, artifact: Artifact, digest: Digest, on_bytes: BytesDone, condition: Arguments) -> None:
         """Upload all of the artifact; the `condition` must hold at the end.
@@ -128,8 +144,10 @@ class MultipartUpload:
     async def _created(self) -> str:
         checksum = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"} if self._has_checksums else {}
         arguments: Arguments = self._where | self._headers | checksum | self._options.for_new_object()
+        self._may_be_doubled = True
         with target_errors(self._target):
             answer = await self._client.create_multipart_upload(**arguments)
+        self._may_be_doubled = answer["ResponseMetadata"]["RetryAttempts"] > 0
         return required(answer, "UploadId", self._target)
 
     async def send(self, artifact: Artifact, parts: Iterable[Part], on_bytes: BytesDone) -> None:

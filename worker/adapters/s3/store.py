@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -176,9 +176,11 @@ class S3Store:
             )
 
         headers: ObjectHeaders = {"ContentType": content_type, "Metadata": marks_of(job_id, run)}
-        with self._in_parts(target, headers) as upload:
-            async with UploadAhead(path, upload, self._limits, self._multipart_threshold, send_anew) as ahead:
-                yield ahead
+        async with (
+            self._in_parts(target, headers) as upload,
+            UploadAhead(path, upload, self._limits, self._multipart_threshold, send_anew) as ahead,
+        ):
+            yield ahead
 
     async def drop_unfinished(self, target: ObjectLocation) -> None:
         """List the multipart uploads to the target, and abort them, but for those that are this store's own."""
@@ -266,18 +268,13 @@ class S3Store:
             await self._put(artifact, target, headers, digest, condition)
             on_bytes(artifact.size_bytes)
         else:
-            with self._in_parts(target, headers) as upload:
+            async with self._in_parts(target, headers) as upload:
                 await upload.run(artifact, digest, on_bytes, condition)
 
-    @contextmanager
-    def _in_parts(self, target: ObjectLocation, headers: ObjectHeaders) -> Iterator[MultipartUpload]:
-        """An upload that `drop_unfinished` leaves alone for as long as the `with` lasts."""
-        upload = MultipartUpload(self._client, target, headers, self._limits, self._options)
-        self._own.add(upload)
-        try:
-            yield upload
-        finally:
-            self._own.discard(upload)
+    def _in_parts(
+        self, target: ObjectLocation, headers: ObjectHeaders
+    ) -> AbstractAsyncContextManager[MultipartUpload]:
+        return MultipartUpload(self._client, target, headers, self._limits, self._options).among(self._own)
 
     async def _put(
         self, artifact: Artifact, target: ObjectLocation, headers: ObjectHeaders, digest: Digest, condition: Arguments
