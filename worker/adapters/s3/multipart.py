@@ -101,7 +101,8 @@ class MultipartUpload:
     async def among(self, own: set[MultipartUpload]) -> AsyncIterator[Self]:
         """Stay among a store's `own` for as long as the `with` lasts: `drop_unfinished` leaves those alone.
 
-        Another one that S3 may have begun is dropped after it; where this one fails, the job's next attempt does that.
+        Another one that S3 may have begun is dropped after it. Where this one fails, a later attempt that is not the
+        job's first does that, or the bucket's lifecycle rule.
         """
         own.add(self)
         try:
