@@ -265,6 +265,18 @@ async def test_an_upload_whose_beginning_was_not_answered_leaves_no_other_one_be
     assert "Uploads" not in await s3_client.list_multipart_uploads(Bucket=bucket)
 
 
+async def test_an_upload_that_fails_because_its_beginning_was_not_answered_leaves_none_behind(
+    proxy: FaultProxy, bucket: str, s3_client: Any, aws_session: aioboto3.Session, tmp_path: Path
+) -> None:
+    proxy.cut_answers(calls_of("CreateMultipartUpload"), times=_TRIES)
+
+    async with store_at(aws_session, proxy.url, attempts=_TRIES) as store:
+        with pytest.raises(DependencyUnavailableError):
+            await upload(store, artifact_of(tmp_path / "file", 17 * MIB), ObjectLocation(bucket, "target"))
+
+    assert "Uploads" not in await s3_client.list_multipart_uploads(Bucket=bucket)
+
+
 # --- a disk without room -------------------------------------------------------------------------------------------
 
 

@@ -101,17 +101,16 @@ class MultipartUpload:
     async def among(self, own: set[MultipartUpload]) -> AsyncIterator[Self]:
         """Stay among a store's `own` for as long as the `with` lasts: `drop_unfinished` leaves those alone.
 
-        Another one that S3 may have begun is dropped after it. Where this one fails, a later attempt that is not the
-        job's first does that, or the bucket's lifecycle rule.
+        Another one that S3 may have begun is dropped after it, whether this one succeeds or not.
         """
         own.add(self)
         try:
             yield self
         finally:
             own.discard(self)
-        if self._may_be_doubled:
-            work = drop_unfinished(self._client, self._target, self._options, own=own)
-            await run_shielded(work, seconds=ABORT_WAIT_SECONDS)
+            if self._may_be_doubled:
+                work = drop_unfinished(self._client, self._target, self._options, own=own)
+                await run_shielded(work, seconds=ABORT_WAIT_SECONDS)
 
     async def run(self, artifact: Artifact, digest: Digest, on_bytes: BytesDone, condition: Arguments) -> None:
         """Upload all of the artifact; the `condition` must hold at the end.
