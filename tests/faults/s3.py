@@ -84,7 +84,17 @@ ROWS = (
     Row("the bucket has ACLs switched off", "the job fails as `target_refused`: unset `WORKER_S3_ACL`", _PERMANENT),
     Row("the bucket's quota is used up", "the job fails as `target_refused`", _PERMANENT),
     Row("an endpoint does not know a request (405, 501)", "the job fails with what to change", _PERMANENT),
-    Row("S3 refuses with a code that is new", "the job fails at once, with the code in its message", _PERMANENT),
+    Row(
+        "S3 refuses a target with a code that is new",
+        "the job fails as `target_refused`, with the code in its message",
+        "tests/unit/adapters/test_s3_errors.py"
+        "::test_only_a_target_is_refused_for_good_by_a_refusal_that_says_nothing_of_rights",
+    ),
+    Row(
+        "an answer is none that S3 documents: 304, 418, a 400 without a code",
+        "the attempt ends as `dependency_unavailable`, with the code or the status in its message",
+        _TRANSIENT,
+    ),
     Row(
         "a gateway refuses with a page of HTML",
         "the HTTP status decides, and stands in the message",

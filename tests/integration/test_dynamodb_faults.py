@@ -72,7 +72,9 @@ async def test_a_server_that_keeps_failing_is_asked_twice_and_no_more(
     check_budget(loop.time() - began, 2, "both tries")
 
 
-@pytest.mark.parametrize(("statuses", "is_refusal"), [((400,), True), ((500, 400), False), ((400, 500), False)])
+@pytest.mark.parametrize(
+    ("statuses", "is_refusal"), [((400,), True), ((500, 400), False), ((400, 500), False), ((418,), False)]
+)
 async def test_a_write_is_known_to_be_refused_only_where_each_try_was(
     statuses: tuple[int, ...], is_refusal: bool, aws_session: aioboto3.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

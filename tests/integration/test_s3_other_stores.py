@@ -123,7 +123,7 @@ async def test_a_probe_knows_the_size_where_head_alone_is_refused(
             assert await store.probe(ObjectLocation(bucket, "source")) == size
 
 
-@pytest.mark.parametrize("status", [400, 403, 500])
+@pytest.mark.parametrize("status", [304, 400, 403, 418, 500])
 async def test_a_page_of_a_gateway_is_judged_by_its_status(
     status: int, aws_session: aioboto3.Session, tmp_path: Path
 ) -> None:
@@ -131,7 +131,7 @@ async def test_a_page_of_a_gateway_is_judged_by_its_status(
         await request.read()
         return web.Response(status=status, text="<html><body>no</body></html>", content_type="text/html")
 
-    expected = DependencyUnavailableError if status == 500 else AccessDeniedError
+    expected = AccessDeniedError if status == 403 else DependencyUnavailableError
     async with scripted_http(page) as url, store_at(aws_session, url) as store:
         with pytest.raises(expected, match=f"answered {status}.*s3://bucket/key|s3://bucket/key.*answered {status}"):
             await download(store, ANYWHERE, tmp_path / "source")

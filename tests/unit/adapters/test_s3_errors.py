@@ -27,9 +27,8 @@ PERMANENT = [
     (400, "KMS.DisabledException", AccessDeniedError, TargetRefusedError),
     (400, "KMS.NotFoundException", AccessDeniedError, TargetRefusedError),
     (400, "KMS.KMSInvalidStateException", AccessDeniedError, TargetRefusedError),
+    (400, "KMS.AnythingThatIsNewInKMS", AccessDeniedError, TargetRefusedError),
     (400, "KMS.AccessDeniedException", AccessDeniedError, AccessDeniedError),
-    (400, "AnythingThatIsNewInS3", AccessDeniedError, TargetRefusedError),
-    (400, "", AccessDeniedError, TargetRefusedError),
     (400, "InvalidBucketName", SourceNotFoundError, TargetRefusedError),
     (401, "Unauthorized", AccessDeniedError, AccessDeniedError),
     (403, "AccessDenied", AccessDeniedError, AccessDeniedError),
@@ -41,10 +40,13 @@ PERMANENT = [
     (404, "NoSuchKey", SourceNotFoundError, TargetRefusedError),
     (404, "", SourceNotFoundError, TargetRefusedError),
     (405, "MethodNotAllowed", AccessDeniedError, TargetRefusedError),
+    (405, "", AccessDeniedError, TargetRefusedError),
     (409, "InvalidBucketState", AccessDeniedError, TargetRefusedError),
     (411, "MissingContentLength", AccessDeniedError, TargetRefusedError),
     (301, "PermanentRedirect", AccessDeniedError, TargetRefusedError),
+    (301, "", AccessDeniedError, TargetRefusedError),
     (501, "NotImplemented", AccessDeniedError, TargetRefusedError),
+    (501, "", AccessDeniedError, TargetRefusedError),
 ]
 
 TRANSIENT = [
@@ -69,6 +71,16 @@ TRANSIENT = [
     (503, "SlowDown"),
     (502, ""),
     (200, "InternalError"),  # S3 may answer a completion so
+    (300, ""),
+    (302, ""),
+    (304, ""),
+    (304, "AnythingThatIsNewInS3"),
+    (400, ""),
+    (402, ""),
+    (405, "AnythingThatIsNewInS3"),
+    (418, ""),
+    (418, "AnythingThatIsNewInS3"),
+    (451, ""),
 ]
 
 
@@ -98,6 +110,16 @@ def test_what_passes_by_itself_is_tried_again(status: int, code: str) -> None:
         assert says_all(error, code, status)
         assert "job" not in str(error)  # a gateway says it, too, about files of which no job knows yet
         assert "worker" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "AnythingThatIsNewInS3"), (409, "AnythingThatIsNewInS3"), (413, "")]
+)
+def test_only_a_target_is_refused_for_good_by_a_refusal_that_says_nothing_of_rights(status: int, code: str) -> None:
+    refusal = Refusal(code, status)
+
+    assert type(refused_target(OBJECT, refusal)) is TargetRefusedError
+    assert type(refused_source(OBJECT, refusal)) is DependencyUnavailableError
 
 
 @pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (416, "InvalidRange"), (412, "")])

@@ -146,9 +146,14 @@ def misconfigured(error: Exception) -> str:
 
 
 def is_refused(error: WorkerError) -> bool:
-    """Whether the service itself answered the call with a 4xx, which changed nothing."""
-    cause = error.__cause__
-    return isinstance(cause, ClientError) and 400 <= refusal_of(cause).status < 500
+    """Whether the service itself answered the call with a 4xx, which changed nothing.
+
+    An answer without a code is of something between, which may have passed the call on.
+    """
+    if not isinstance(error.__cause__, ClientError):
+        return False
+    refusal = refusal_of(error.__cause__)
+    return bool(refusal.code) and 400 <= refusal.status < 500
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """What S3's refusals mean for a job. Every message names the object, S3's own code, and what can be done.
 
-A refusal is permanent unless it is known to pass: the same request would be refused again
-(https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+A refusal that S3 documents is permanent unless it is known to pass: the same request would be refused again
+(https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). Any other answer may be that of something
+between, and is tried again.
 """
 
 from __future__ import annotations
@@ -90,23 +91,30 @@ _NOT_RIGHTS = frozenset({"InvalidObjectState", "QuotaExceeded"})  # answered wit
 
 _OTHER_REGION = "its bucket is in another region: check AWS_REGION and the endpoint"
 
+_NO_METHOD = "check its bucket's policy, and whether this version of it was deleted"
+_NOT_KNOWN = "the endpoint does not know the request: check the settings WORKER_S3_*"
+
+# The refusals that stay. An answer to HEAD has no code.
 _ADVICE = {
-    "301": _OTHER_REGION,  # an answer to HEAD has no code
+    "301": _OTHER_REGION,
+    "405": _NO_METHOD,
+    "501": _NOT_KNOWN,
     "AccessControlListNotSupported": "its bucket has ACLs switched off: unset WORKER_S3_ACL",
     "AuthorizationHeaderMalformed": _OTHER_REGION,
     "DisabledException": "enable its KMS key",
     "EntityTooLarge": "it is larger than the store takes: choose a smaller format or bitrate",
     "InvalidArgument": "check the settings WORKER_S3_* against what its bucket allows",
+    "InvalidBucketState": "see the state of its bucket",
     "InvalidObjectState": "it is archived and must be restored first",
     "InvalidRequest": "a source with a key of its own (SSE-C) is not supported; else check WORKER_S3_*",
     "InvalidStorageClass": "check WORKER_S3_STORAGE_CLASS",
     "InvalidTag": "check the tags that its bucket demands",
     "KMSInvalidStateException": "its KMS key cannot be used now: see the key's state",
-    "MethodNotAllowed": "check its bucket's policy, and whether this version of it was deleted",
+    "MethodNotAllowed": _NO_METHOD,
     "MissingContentLength": "set AWS_REQUEST_CHECKSUM_CALCULATION=when_required for an endpoint that needs a length",
     "MissingSecurityHeader": "check the settings WORKER_S3_* and its bucket's policy",
     "NotFoundException": "its KMS key does not exist: check WORKER_S3_KMS_KEY_ID and the bucket's default key",
-    "NotImplemented": "the endpoint does not know the request: check the settings WORKER_S3_*",
+    "NotImplemented": _NOT_KNOWN,
     "PermanentRedirect": _OTHER_REGION,
     "PreconditionFailed": "its store does not let it be replaced",
     "QuotaExceeded": "its bucket is full: raise the quota or delete objects",
@@ -197,7 +205,9 @@ def refused_source(source: ObjectLocation, refusal: Refusal) -> JobError:
         return _unavailable(source, refusal)
     if _name(refusal) in _MISSING or refusal.status in {404, 410}:
         return SourceNotFoundError(source, _reason(refusal, _CHECK_ITS_NAME))
-    return AccessDeniedError(source, _reason(refusal, _ALLOW_READING if _is_denied(refusal) else _SEE_ERROR))
+    if _is_denied(refusal) or _stays(refusal):
+        return AccessDeniedError(source, _reason(refusal, _ALLOW_READING))
+    return _unavailable(source, refusal)
 
 
 def refused_target(target: ObjectLocation, refusal: Refusal) -> JobError:
@@ -208,7 +218,10 @@ def refused_target(target: ObjectLocation, refusal: Refusal) -> JobError:
         return TargetRefusedError(target, f"the bucket does not exist ({_reason(refusal, _CREATE_BUCKET)})")
     if _is_denied(refusal):
         return AccessDeniedError(target, _reason(refusal, _ALLOW_WRITING))
-    return TargetRefusedError(target, f"S3 refuses the object ({_reason(refusal, _SEE_ERROR)})")
+    # A code that is new is S3's all the same; a proxy that limits a body answers 413 and gives no code.
+    if _stays(refusal) or (refusal.code and refusal.status in {400, 409}) or refusal.status in {412, 413}:
+        return TargetRefusedError(target, f"S3 refuses the object ({_reason(refusal, _SEE_ERROR)})")
+    return _unavailable(target, refusal)
 
 
 def _is_transient(refusal: Refusal) -> bool:
@@ -225,13 +238,21 @@ def _is_denied(refusal: Refusal) -> bool:
     return name not in _NOT_RIGHTS and (refusal.status in {401, 403} or name.startswith("AccessDenied"))
 
 
+def _stays(refusal: Refusal) -> bool:
+    return _key(refusal) in _ADVICE or refusal.code.startswith("KMS.")
+
+
 def _unavailable(location: ObjectLocation, refusal: Refusal) -> DependencyUnavailableError:
     advice = _RENEW if _name(refusal) in _CREDENTIALS else "the same request may succeed later"
     return DependencyUnavailableError("S3", f"answered {refusal} for {location}: {advice}")
 
 
 def _reason(refusal: Refusal, otherwise: str) -> str:
-    return f"S3 answered {refusal}: {_ADVICE.get(_name(refusal) or str(refusal.status), otherwise)}"
+    return f"S3 answered {refusal}: {_ADVICE.get(_key(refusal), otherwise)}"
+
+
+def _key(refusal: Refusal) -> str:
+    return _name(refusal) or str(refusal.status)
 
 
 def _name(refusal: Refusal) -> str:
