@@ -75,6 +75,11 @@ ROWS = (
         "tests/unit/application/test_workspace.py::test_an_error_of_the_disk_within_a_job_says_whose_it_is",
     ),
     Row(
+        "no descriptor, process or memory is left to start a converter",
+        "the attempt ends as `dependency_unavailable`, which uses up none, and the other converters go on",
+        "tests/integration/test_launch_failures.py::test_a_launcher_without_descriptors_goes_on",
+    ),
+    Row(
         "a small source decodes to more than the whole workspace",
         "it fails at once with both numbers, and jobs beside it complete",
         f"{_DISK}::test_a_small_file_that_decodes_to_far_more_than_the_disk_fails_at_once_and_its_neighbours_complete",

@@ -181,6 +181,7 @@ class AudioConverter(Protocol):
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
         """Read the headers. Raises UnsupportedAudioError, NoAudioError, ConverterCrashedError.
 
+        Like the other calls it raises DependencyUnavailableError where the machine cannot start the converter now.
         A probe costs a process. With `may_predict` none is started for a source whose own headers say all that the
         converter would say; the result is then marked, and `convert` compares it with what the converter finds.
         """

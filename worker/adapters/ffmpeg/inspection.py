@@ -8,7 +8,7 @@ from pathlib import Path
 from worker.adapters.ffmpeg.encoders import ENCODERS
 from worker.adapters.ffmpeg.process import ProcessLimits, run
 from worker.adapters.sandbox.policy import Sandbox
-from worker.domain.errors import ConverterCrashedError
+from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError
 from worker.ports import ConverterFacts, UnusableConverterError
 
 _VERSION = re.compile(r"ffmpeg version n?(\S+)")
@@ -48,7 +48,7 @@ async def _output_of(program: Path, sandbox: Sandbox, *arguments: str) -> str:
             on_log=lambda _: None,
             sandbox=sandbox,
         )
-    except ConverterCrashedError as exc:
+    except (ConverterCrashedError, DependencyUnavailableError) as exc:
         raise UnusableConverterError(program, "cannot be run") from exc
     if exit_code in _NOT_STARTED:
         raise UnusableConverterError(program, "cannot be run")

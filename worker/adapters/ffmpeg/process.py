@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -13,7 +14,7 @@ from worker import metrics, usage
 from worker.adapters.sandbox.launcher import Child, End, LauncherLostError, shared_launcher
 from worker.adapters.sandbox.policy import ProcessLimits, Sandbox
 from worker.adapters.shielding import run_shielded
-from worker.domain.errors import ConverterCrashedError
+from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, JobError
 from worker.waiting import wait_for_event
 
 __all__ = ["ProcessLimits", "run"]
@@ -23,6 +24,8 @@ _GATHER_SECONDS = 0.05
 _FLOOD_BYTES = 16_384  # of a chunk that came within that time: more is expected at once
 _KILL_SECONDS = 5.0  # twice that, until a launcher that does not kill is killed itself
 _REST_SECONDS = 5.0  # to read what is left in the pipes, which have no writer any more
+# The machine lacks descriptors (the last: in a socket that carries them), processes or memory. No job is at fault.
+_LACKS = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS, errno.ETOOMANYREFS}
 # glibc reserves 64 MB of addresses for each thread's arena, and ffmpeg has three threads an output.
 # ffmpeg colours its own messages, which tells them from the tags of a file.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "AV_LOG_FORCE_COLOR": "1"}
@@ -43,14 +46,15 @@ async def run(
     `on_output` gets what it prints and `on_log` what it says on standard error; both may raise to stop it.
     It is given `fds`, no standard input, and nothing of our environment. Whatever way this ends, by return,
     exception or cancellation, the process and what it started have been killed and reaped. Raises
-    ConverterCrashedError where it cannot be started, or leaves a process behind that keeps its outputs open.
+    DependencyUnavailableError where the machine cannot start it now, and ConverterCrashedError where it cannot be
+    started for another reason, or leaves a process behind that keeps its outputs open.
     """
     try:
         child = shared_launcher().launch(
             command, fds=fds, cwd=cwd, environment=_ENVIRONMENT, limits=limits, sandbox=sandbox
         )
     except OSError as exc:
-        raise ConverterCrashedError("the converter could not be started") from exc
+        raise _not_started(exc) from exc
     try:
         return await _attend(child, on_output, on_log)
     finally:
@@ -58,6 +62,14 @@ async def run(
             metrics.CONVERTER_CPU.inc(child.end.cpu_seconds)
             usage.converter_ended(child.end.cpu_seconds, child.end.peak_bytes)
         child.close()
+
+
+def _not_started(error: OSError) -> JobError:
+    if error.errno in _LACKS:
+        return DependencyUnavailableError(
+            "the machine", f"cannot start the converter now ({os.strerror(error.errno)})"
+        )
+    return ConverterCrashedError("the converter could not be started")
 
 
 async def _attend(child: Child, on_output: Callable[[bytes], None], on_log: Callable[[bytes], None]) -> int:
@@ -88,7 +100,7 @@ async def _end_of(child: Child) -> End:
     try:
         return await child.ended()
     except OSError as exc:
-        raise ConverterCrashedError("the converter could not be started") from exc
+        raise _not_started(exc) from exc
     except LauncherLostError as exc:
         raise ConverterCrashedError("the converter was killed with its launcher") from exc
 
@@ -101,7 +113,7 @@ async def _settle(child: Child, reading: asyncio.Future[Any]) -> None:
         await asyncio.wait([end], timeout=_KILL_SECONDS)
     if not end.done():  # it stands still, and would hold the job for ever
         child.kill_launcher()
-    with suppress(ConverterCrashedError):
+    with suppress(ConverterCrashedError, DependencyUnavailableError):
         await end
     await asyncio.wait([reading])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import selectors
@@ -51,7 +52,10 @@ class Service:
             self._is_wanted = False
             self._selector.unregister(self._orders)
             return
-        order, (own, *descriptors) = received
+        order, own_and_descriptors = received
+        if not own_and_descriptors:  # not even the order's socket: the worker sees that it is closed
+            return
+        own, *descriptors = own_and_descriptors
         answers = socket.socket(fileno=own)
         try:
             self._start(order, answers, descriptors)
@@ -63,6 +67,8 @@ class Service:
                 os.close(descriptor)
 
     def _start(self, order: Order, answers: socket.socket, descriptors: Sequence[int]) -> None:
+        if len(descriptors) < len(order.numbers):  # the kernel passes on as many as this process may have
+            raise OSError(errno.EMFILE, "no descriptor is left")
         rules = self._rules_of(order)
         pid = os.fork()
         if pid == 0:
