@@ -84,7 +84,7 @@ async def overhead(*, rounds: int = 15, writes: int = _WRITES) -> Mapping[str, f
         digest = await client.script_load(redis_adapter._SCRIPT)  # noqa: SLF001 - to compare the same script
 
         async def library(seq: int) -> None:
-            await client.evalsha(digest, 1, "audio:job:library", 1000, seq, "running", text, 60000, 1)
+            await client.evalsha(digest, 1, "audio:job:library", 1000, seq, "running", text, 60000, 1, "token")
 
         async def adapter(seq: int) -> None:
             await redis_store.write(a_record(1000, seq, job_id="adapter"))

@@ -61,6 +61,11 @@ ROWS = (
         "::test_a_reply_that_is_sent_twice_is_thrown_away_with_its_connection",
     ),
     Row(
+        "the reply to an earlier write comes again while another one is under way",
+        "the write counts as failed, and the connection is closed",
+        "tests/integration/test_redis_stray_replies.py::test_the_reply_to_another_write_is_none_to_this_one",
+    ),
+    Row(
         "the user has no rights to keys, commands or channels",
         "an outage whose reason names the right; the doctor says what to allow",
         f"{_WRONG}::test_the_right_that_a_user_lacks_is_named",

@@ -14,7 +14,7 @@ from tests.support.records import a_record
 from worker.adapters.redis.endpoint import Endpoint
 from worker.adapters.redis.progress_cache import RedisProgressCache
 from worker.demo.servers import HOST, Server
-from worker.ports import StoreUnavailableError
+from worker.ports import StoreUnavailableError, WriteResult
 
 JOBS = ("job-1", "job-2", "job-3")
 
@@ -72,6 +72,48 @@ async def test_a_stray_reply_that_comes_late_is_a_failure_and_not_the_record_of_
         for job_id in JOBS * 2:
             with pytest.raises(StoreUnavailableError, match="unreadable record"):
                 await store.read(job_id)
+
+
+@asynccontextmanager
+async def a_repeating_proxy(upstream_port: int) -> AsyncIterator[int]:
+    """The port of a proxy that sends the last reply of a connection again, just before the next one."""
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, repeats: bool) -> None:
+        last = b""
+        while data := await reader.read(65536):
+            writer.write(last + data)
+            last = data if repeats else b""
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        replies, orders = await asyncio.open_connection(HOST, upstream_port)
+        await asyncio.gather(pump(reader, orders, repeats=False), pump(replies, writer, repeats=True))
+
+    server = await asyncio.start_server(serve, HOST, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_the_reply_to_another_write_is_none_to_this_one(redis_server: Server) -> None:
+    async with a_repeating_proxy(redis_server.port) as port:
+        direct, store = (
+            RedisProgressCache(Endpoint(HOST, each), prefix="again:", connect_timeout=5, command_timeout=5)
+            for each in (redis_server.port, port)
+        )
+        try:
+            await direct.write(a_record(1000, 1))  # from now on Redis knows the script
+            assert await store.write(a_record(1000, 3)) is WriteResult.APPLIED
+
+            with pytest.raises(StoreUnavailableError, match="reply to another command"):
+                await store.write(a_record(1000, 2))
+
+            assert await store.write(a_record(1000, 2)) is WriteResult.STALE, "over a new connection"
+        finally:
+            await store.aclose()
+            await direct.aclose()
 
 
 async def test_the_record_of_another_job_is_none_of_this_one(redis_server: Server) -> None:

@@ -32,24 +32,26 @@ _MAX_REDIRECTIONS = 2
 Commands = Sequence[tuple[int | str, ...]]
 
 # Fences stay below 2^53, so Lua's numbers hold them exactly. What is no version is overwritten. What an earlier
-# version of the worker wrote has no run: it is of the first.
+# version of the worker wrote has no run: it is of the first. The reply ends with the token of the write, because a
+# proxy may send the reply to another one.
 _SCRIPT = """
 local final = {FINAL}
+local function ended(outcome) return outcome .. ' ' .. ARGV[7] end
 local held = redis.call('HMGET', KEYS[1], 'fence', 'seq', 'status', 'run')
 local fence, seq = tonumber(held[1]), tonumber(held[2])
 if fence and seq then
     local new_fence, new_seq = tonumber(ARGV[1]), tonumber(ARGV[2])
-    if fence == new_fence and seq == new_seq then return 'same' end
-    if new_fence < fence or (new_fence == fence and new_seq < seq) then return 'stale' end
+    if fence == new_fence and seq == new_seq then return ended('same') end
+    if new_fence < fence or (new_fence == fence and new_seq < seq) then return ended('stale') end
     if final[held[3]] then
         local is_next_run = tonumber(ARGV[6]) > (tonumber(held[4]) or 1) and new_fence > fence
-        if held[3] == 'completed' or not is_next_run then return 'stale' end
+        if held[3] == 'completed' or not is_next_run then return ended('stale') end
     end
 end
 redis.call('HSET', KEYS[1], 'fence', ARGV[1], 'seq', ARGV[2], 'status', ARGV[3], 'record', ARGV[4], 'run', ARGV[6])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PUBLISH', KEYS[1], ARGV[4])
-return 'applied'
+return ended('applied')
 """.replace("FINAL", ", ".join(f"{status} = true" for status in sorted(FINAL)))
 _DIGEST = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 _OUTCOMES = {outcome.value.encode(): outcome for outcome in WriteResult}
@@ -91,6 +93,7 @@ class RedisProgressCache:
         self._subscriptions = connect(endpoint, limit=MAX_SUBSCRIPTIONS)
         self._name = secrets.token_hex(8)
         self._probes_made = 0
+        self._writes_made = 0
         self._suspect = ""  # the key of the last write that failed
 
     async def write(self, record: Record) -> WriteResult:
@@ -157,19 +160,25 @@ class RedisProgressCache:
         return f"{self._prefix}job:{job_id}"
 
     async def _compare_and_set(self, nodes: Nodes, key: str, arguments: tuple[int | str, ...]) -> WriteResult:
+        self._writes_made += 1
+        token = f"{self._name}-{self._writes_made}"
         try:
             try:
-                reply = await self._call(nodes, key, "EVALSHA", _DIGEST, 1, key, *arguments)
+                reply = await self._call(nodes, key, "EVALSHA", _DIGEST, 1, key, *arguments, token)
             except NoScriptError:  # after a restart, a failover or SCRIPT FLUSH; EVAL keeps it as well
-                reply = await self._call(nodes, key, "EVAL", _SCRIPT, 1, key, *arguments)
+                reply = await self._call(nodes, key, "EVAL", _SCRIPT, 1, key, *arguments, token)
         except RedisError as exc:
             failure = store_failure(exc)
             if failure.severity is Severity.HARD:  # a demoted primary keeps its connections: leave it, ask DNS again
                 nodes.of(key).drop_idle()
             raise failure from exc
-        if not isinstance(reply, bytes) or reply not in _OUTCOMES:  # what answers here is not Redis
+        outcome, _, its_token = reply.partition(b" ") if isinstance(reply, bytes) else (b"", b"", b"")
+        if outcome not in _OUTCOMES:  # what answers here is not Redis
             raise StoreUnavailableError(NOT_REDIS)
-        return _OUTCOMES[reply]
+        if its_token != token.encode():  # the one to this command is still to come
+            nodes.of(key).drop_idle()
+            raise StoreUnavailableError("reply to another command")
+        return _OUTCOMES[outcome]
 
     async def _call(self, nodes: Nodes, key: str, *command: int | str) -> Any:
         """The reply of the node that has the key. Raises StoreUnavailableError, or RedisError as it comes."""
