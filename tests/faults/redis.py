@@ -55,6 +55,11 @@ ROWS = (
         "::test_a_node_that_refuses_a_slot_on_its_way_gives_no_job_the_record_of_another",
     ),
     Row(
+        "one of several addresses of the name accepts connections and never answers",
+        "the next attempts go to the others first",
+        "tests/integration/test_redis_addresses.py::test_each_attempt_goes_to_an_address_that_has_not_failed_since",
+    ),
+    Row(
         "a reply comes twice, or the key of a job holds the record of another",
         "no job is given the record of another; the connection is closed",
         "tests/integration/test_redis_stray_replies.py"

@@ -51,7 +51,7 @@ class BoundedConnection(Connection):
         )
         self.has_served = False  # an exchange succeeded: if it is closed now, the server closed it while it was idle
         self.best_before = best_before  # loop time
-        self._address = address
+        self.address = address
         self._tls = context
 
     @property
@@ -78,7 +78,7 @@ class BoundedConnection(Connection):
             self._reader = self._writer = None
 
     def _connection_arguments(self) -> Mapping[str, Any]:
-        arguments: dict[str, Any] = {"host": self._address, "port": self.port}
+        arguments: dict[str, Any] = {"host": self.address, "port": self.port}
         if self._tls is not None:
             arguments |= {"ssl": self._tls, "server_hostname": self.host}
         return arguments

@@ -35,6 +35,7 @@ class Connections:
         self._in_use: set[BoundedConnection] = set()
         self._attempt: asyncio.Task[StoreUnavailableError | None] | None = None
         self._threads = DaemonThreads()
+        self._failed_at: dict[str, float] = {}  # by address, the loop time of its newest failure
 
     async def acquire(self) -> BoundedConnection:
         """A connected connection, within the time for a connect. Raises StoreUnavailableError."""
@@ -56,13 +57,15 @@ class Connections:
         if is_young and connection.is_connected and connection in self._in_use:
             connection.has_served = True
             self._idle.append(connection)
+            self._in_use.discard(connection)
         else:
-            connection.close()
-        self._in_use.discard(connection)
+            self.discard(connection)
 
     def discard(self, connection: BoundedConnection) -> None:
         """Close a connection that is in use."""
         self._in_use.discard(connection)
+        if not connection.has_served:
+            self._failed(connection.address)
         connection.close()
 
     def drop_idle(self) -> None:
@@ -117,12 +120,18 @@ class Connections:
         self._attempt = None
 
     async def _open(self) -> None:
-        """Have one more idle connection: try the addresses in their order. Raises what the last one raised."""
+        """Have one more idle connection. Raises what the last address raised.
+
+        The addresses are tried in their order, those behind that have failed, the newest failure last: one may accept
+        connections and never answer, which uses up the time of an attempt.
+        """
         if self._endpoint.tls is not None and self._context is None:
             self._context = await self._threads.run(self._endpoint.tls)
         endpoint = self._endpoint
         password = endpoint.password if endpoint.token is None else await endpoint.token()
-        addresses = await self._threads.run(lambda: self._resolve(endpoint.host, endpoint.port))
+        found = await self._threads.run(lambda: self._resolve(endpoint.host, endpoint.port))
+        self._failed_at = {address: at for address, at in self._failed_at.items() if address in found}
+        addresses = sorted(found, key=lambda address: self._failed_at.get(address, 0.0))
         share = self._connect_seconds / len(addresses)  # one that swallows packets leaves time for the others
         for address in addresses[:-1]:
             with suppress(OSError):
@@ -139,5 +148,12 @@ class Connections:
             connect_seconds=seconds,
             best_before=asyncio.get_running_loop().time() + self._endpoint.max_age_seconds,
         )
-        await connection.open()
+        try:
+            await connection.open()
+        except BaseException:  # also where the time is over
+            self._failed(address)
+            raise
         self._idle.append(connection)  # here, and not as a result that a cancelled wait_for would lose, open as it is
+
+    def _failed(self, address: str) -> None:
+        self._failed_at[address] = asyncio.get_running_loop().time()

@@ -143,7 +143,7 @@ class RedisProgressCache:
                     case [b"message", _, payload]:
                         yield _record_of(job_id, payload)
                     case [b"subscribe", _, _]:
-                        pass
+                        connection.has_served = True
                     case _:
                         return  # Redis does not answer so
         except Exception:  # noqa: BLE001 - whatever it is, the watcher polls from now on
