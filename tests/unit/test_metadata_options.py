@@ -55,6 +55,8 @@ def test_what_is_asked_for_comes_back_out_of_a_message(options: dict[str, Any]) 
         ({"!!": "x"}, "tags", "must have names"),
         ({"x" * 101: "x"}, "tags", "must have names"),
         ({"title": "a\0b"}, "tags", "NUL"),
+        ({"title": "a\ud83d"}, "tags", "valid Unicode"),
+        ({"a\udc00": "x"}, "tags", "valid Unicode"),
         ({"title": "x" * 70_000}, "tags", "65536"),
         ({"CHAPTER001": "00:00:01.000"}, "tags", "cannot set CHAPTER001"),
         ({"metadata_block_picture": "AAAA"}, "tags", "cannot set metadata_block_picture"),

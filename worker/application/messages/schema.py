@@ -8,7 +8,7 @@ Some rules of a message cannot be said in JSON Schema, so it accepts what `parse
 * a `crossfade_seconds` where nothing is joined
 * a target that is no prefix for `hls`; one that is an object of such a stream
 * a target whose end says no form of a waveform, and options that this form does not have
-* a key over 1024 bytes (a schema counts characters), or with half a surrogate pair
+* a key over 1024 bytes (a schema counts characters); a key or a tag with half a surrogate pair
 * a whole number written as 128.0
 * a tag that says how the file is made, such as `duration`; texts that are too long together for `webm` or `caf`
 * a name that stands twice in an object

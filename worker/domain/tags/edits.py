@@ -33,16 +33,15 @@ class TagEdits(Limits):
         if len(value) > MAX_EDITS:
             return f"must be at most {MAX_EDITS} tags, not {len(value)}"
         for name, text in value.items():
+            if not (_is_unicode(name) and _is_unicode(text or "")):
+                return "must have names and texts of valid Unicode"
             if not re.fullmatch(_NAME, name):
                 return "must have names of 1 to 100 characters, without '=' and control characters"
             if is_of_the_file(field_named(name)):
                 return f"cannot set {name}, which says how the file is made"
             if text is not None and ("\0" in text or len(text) > MAX_VALUE_BYTES // 4):
                 return f"must have texts of at most {MAX_VALUE_BYTES // 4} characters, none of them NUL"
-        if (
-            self.by_converter
-            and sum(len(text.encode(errors="replace")) for text in value.values() if text) > MAX_ARGUMENT_BYTES
-        ):
+        if self.by_converter and sum(len(text.encode()) for text in value.values() if text) > MAX_ARGUMENT_BYTES:
             return f"must have texts of at most {MAX_ARGUMENT_BYTES} bytes in UTF-8 together"
         return None
 
@@ -59,6 +58,15 @@ class TagEdits(Limits):
 
     def __str__(self) -> str:
         return f"up to {MAX_EDITS} names with texts or null"
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether the text can be written anywhere. JSON may hold half a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
