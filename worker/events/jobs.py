@@ -73,7 +73,8 @@ JOBS: dict[Event, EventSpec] = {
     Event.MESSAGE_REJECTED: EventSpec(
         "warning",
         "The message went to the dead-letter queue. It has an `outcome`, `refused`, where it was no job; "
-        "else the line about the job's end has it.",
+        "else the line about the job's end has it. Of a notification of S3, each record that is no job has a line, "
+        "up to a hundred.",
         REJECTION,
     ),
     Event.MESSAGE_UNREADABLE: EventSpec(

@@ -229,3 +229,18 @@ async def test_every_line_of_a_job_carries_its_trace(tmp_path: Path) -> None:
             of_the_job = [line for line in lines if "job_id" in line]
             assert {"job.started", "job.completed"} <= {line["event"] for line in of_the_job}
             assert all(line.items() >= trace.items() for line in of_the_job)
+
+
+@virtual_time
+async def test_each_record_that_is_refused_is_named_when_the_message_is_rejected(tmp_path: Path) -> None:
+    harness = harness_in(tmp_path)
+    event = json.loads(an_event("a", "b", "c"))
+    for at in (0, 2):
+        event["Records"][at]["s3"]["object"] = {}
+
+    rejection = await harness.handle(json.dumps(event))
+
+    assert isinstance(rejection, Reject)
+    told = [str(each.error) for each in (rejection, *rejection.refused_too)]
+    assert told == [f"Records[{at}].s3.object.key: is required" for at in (0, 2)]
+    assert statuses(harness, "b") == [Status.COMPLETED]

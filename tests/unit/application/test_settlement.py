@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -108,6 +109,24 @@ async def test_a_rejected_message_is_logged_with_its_reason() -> None:
     assert line["error_code"] == "invalid_message"
     assert line["error"] == "body: is not JSON"
     assert line["log_level"] == "warning"
+
+
+@virtual_time
+async def test_each_refused_record_of_a_message_has_a_line_and_the_message_is_counted_once() -> None:
+    queue = FakeQueue()
+    queue.send("a notification")
+    fields = ["Records[0].s3", "Records[2].eventName", "Records[3]"]
+    first, *others = (Reject(InvalidMessageError(field, "is wrong")) for field in fields)
+    rejection = replace(first, refused_too=tuple(others))
+
+    with logged_events() as logged:
+        async with at_work(queue, taking(0.1, rejection)) as bench:
+            await bench.until_empty()
+
+    lines = logged.of(Event.MESSAGE_REJECTED)
+    assert [line["error"] for line in lines] == [f"{field}: is wrong" for field in fields]
+    assert {(line["outcome"], line["message_id"]) for line in lines} == {("refused", "message-1")}
+    assert bench.consumer.status().settled == {"reject": 1}
 
 
 @virtual_time

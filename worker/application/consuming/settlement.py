@@ -116,20 +116,26 @@ class Settlement:
     async def _reject(self, delivery: Delivery, rejection: Reject) -> None:
         is_kept = await self._queue.reject(delivery, rejection)
         metrics.MESSAGES_REJECTED.labels(code=rejection.error.code.value).inc()
-        fields: dict[str, Any] = {
-            "message_id": delivery.message_id,
-            "error_code": rejection.error.code.value,
-            "error": str(rejection.error),
-            "receive_count": delivery.receive_count,
-            **producer_of(delivery),
-        }
-        if rejection.job_id is not None:
-            fields["job_id"] = rejection.job_id
-        if rejection.attempt is None:
-            fields["outcome"] = "refused"  # else the line about the job's end has it
-        else:
-            fields["attempt"] = rejection.attempt
-        emit(Event.MESSAGE_REJECTED if is_kept else Event.MESSAGE_DISCARDED, **fields)
+        for each in (rejection, *rejection.refused_too):
+            emit(Event.MESSAGE_REJECTED if is_kept else Event.MESSAGE_DISCARDED, **_of_rejection(each, delivery))
+
+
+def _of_rejection(rejection: Reject, delivery: Delivery) -> dict[str, Any]:
+    """The fields of the line about a rejection."""
+    fields: dict[str, Any] = {
+        "message_id": delivery.message_id,
+        "error_code": rejection.error.code.value,
+        "error": str(rejection.error),
+        "receive_count": delivery.receive_count,
+        **producer_of(delivery),
+    }
+    if rejection.job_id is not None:
+        fields["job_id"] = rejection.job_id
+    if rejection.attempt is None:
+        fields["outcome"] = "refused"  # else the line about the job's end has it
+    else:
+        fields["attempt"] = rejection.attempt
+    return fields
 
 
 def name_of(disposition: Disposition) -> str:
