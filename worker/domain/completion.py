@@ -46,15 +46,15 @@ class CompletionEvent:
     def to_json(self) -> str:
         """The document, of at most `MAX_EVENT_BYTES` in UTF-8.
 
-        It has room for a record, also for one with sixteen targets of the longest keys, but not for any number of
-        repairs: of too many, the first are shown.
+        What it has no room for is left out: repairs but for the first, then the playlists of streams, whose names
+        follow from their targets. Sources and targets always have room, sixteen of the longest keys each.
         """
         text = self._document(self.record)
-        if len(text.encode()) <= MAX_EVENT_BYTES:
-            return text
-        repairs = self.record.repaired
-        rest = f"{len(repairs) - _FEW_REPAIRS} more repairs are in the job's record"
-        return self._document(replace(self.record, repaired=(*repairs[:_FEW_REPAIRS], rest)))
+        for shorter in (_with_few_repairs(self.record), _without_playlists(_with_few_repairs(self.record))):
+            if len(text.encode()) <= MAX_EVENT_BYTES:
+                break
+            text = self._document(shorter)
+        return text
 
     def _document(self, record: Record) -> str:
         document = {
@@ -64,6 +64,18 @@ class CompletionEvent:
             "record": record.to_dict(),
         }
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def _with_few_repairs(record: Record) -> Record:
+    repairs = record.repaired
+    if len(repairs) <= _FEW_REPAIRS:
+        return record
+    rest = f"{len(repairs) - _FEW_REPAIRS} more repairs are in the job's record"
+    return replace(record, repaired=(*repairs[:_FEW_REPAIRS], rest))
+
+
+def _without_playlists(record: Record) -> Record:
+    return replace(record, outputs=tuple(replace(output, playlist=None) for output in record.outputs))
 
 
 def delay_before_next_try(

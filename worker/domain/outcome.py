@@ -32,6 +32,7 @@ from worker.domain.progress import (
     Status,
     Version,
 )
+from worker.domain.repairs import told
 from worker.domain.restart import Restart
 
 # --- how an attempt ends -----------------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ def record_of(ending: RecordedEnding, record: Record, version: Version, now: dat
 def _changes_of(ending: RecordedEnding, record: Record) -> dict[str, Any]:
     match ending:
         case Completed(outputs, repaired):
-            return _changes(Status.COMPLETED, percent=100.0, outputs=outputs, repaired=repaired)
+            return _changes(Status.COMPLETED, percent=100.0, outputs=outputs, repaired=told(repaired))
         case Failed(error) | Refused(error):
             return _changes(Status.FAILED, error, percent=min(record.percent, HIGHEST_BEFORE_THE_END))
         case Cancelled():

@@ -11,6 +11,7 @@ import pytest
 from tests.support.records import a_record
 from worker.domain.completion import MAX_EVENT_BYTES, CompletionEvent, delay_before_next_try
 from worker.domain.progress import OutputRecord, Record, Status
+from worker.domain.repairs import told
 
 ENDED_AT = datetime(2026, 11, 22, 20, 1, 32, 1000, UTC)
 
@@ -62,6 +63,25 @@ def test_the_largest_record_fits_into_a_message_of_sns(repairs: int) -> None:
     assert told["repaired"] == (
         ["a frame was replaced"] * 20 + ["99980 more repairs are in the job's record"] if repairs else []
     )
+
+
+def test_playlists_are_left_out_where_the_event_would_be_too_large_for_sns() -> None:
+    key = "\x01" * 1000
+    outputs = tuple(
+        OutputRecord(f"s3://bucket/{n:02}{key}/", 1, 1.0, "0" * 64, None, f"s3://bucket/{n:02}{key}/master.m3u8")
+        for n in range(16)
+    )
+    repaired = told([f"{key}: a frame was replaced"] * 640)
+    record = an_end(source=(f"s3://{'b' * 63}/{key}{'x' * 24}",) * 16, outputs=outputs, repaired=repaired)
+
+    text = CompletionEvent(record).to_json()
+
+    assert len(text.encode()) <= MAX_EVENT_BYTES
+    told_of = json.loads(text)["record"]
+    shorter = [
+        {name: value for name, value in each.items() if name != "playlist"} for each in record.to_dict()["outputs"]
+    ]
+    assert told_of == record.to_dict() | {"outputs": shorter}
 
 
 def test_a_message_of_sns_has_room_for_its_attributes_beside_the_event() -> None:

@@ -1,0 +1,20 @@
+"""How many of the repairs of a source its job's record names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+# An item of DynamoDB holds 400 KB. Sources and targets may take 200 KB of it, the playlists of streams 100 KB, and a
+# message that is kept 128 KB. A repair of one of several sources begins with its name, of which JSON may make 6 KB.
+MOST_BYTES = 32_768
+
+
+def told(repairs: Sequence[str]) -> tuple[str, ...]:
+    """As many of the repairs as have room in `MOST_BYTES` of JSON; a last sentence counts the others."""
+    left_bytes = MOST_BYTES
+    for number, repair in enumerate(repairs):
+        left_bytes -= len(json.dumps(repair, ensure_ascii=False).encode(errors="replace")) + len(",")
+        if left_bytes < 0:
+            return (*repairs[:number], f"{len(repairs) - number} more repairs are not named")
+    return tuple(repairs)
