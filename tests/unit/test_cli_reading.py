@@ -50,6 +50,22 @@ async def jobs_fixture(table: FakeJobTable, redis: FakeProgressCache) -> AsyncIt
         yield jobs
 
 
+async def test_a_code_that_a_later_version_has_added_is_shown_as_it_is(
+    jobs: Jobs, table: FakeJobTable, capsys: Capture
+) -> None:
+    document = failed_record().to_dict()
+    document["error"] |= {"code": "of_a_later_version", "field": "added, too"}
+    record = Record.from_json(json.dumps(document))
+    table.held[record.job_id] = record
+
+    assert await show(jobs, record.job_id, as_json=False) == 0
+    assert await watched(jobs) == 1
+
+    out, err = capsys.readouterr()
+    assert "of_a_later_version: " in out
+    assert f"{record.job_id} failed (of_a_later_version): " in err
+
+
 async def test_status_as_json_is_the_record_and_nothing_else(jobs: Jobs, table: FakeJobTable, capsys: Capture) -> None:
     record = a_record()
     table.held[record.job_id] = record
