@@ -104,8 +104,9 @@ class FakeConverter:
             progress.seconds_done = length / 2
             await asyncio.sleep(0)
             await self.may_finish.wait()
+            passed = bytearray()
             if incoming is not None:
-                await incoming.wait_until_complete()
+                await (incoming.wait_until_complete() if incoming.is_kept else _read_once(source, incoming, passed))
             if audio.is_predicted and self.prediction_error_seconds:
                 raise MispredictedError
             if self.convert_error is not None:
@@ -113,7 +114,10 @@ class FakeConverter:
             for _, path in outputs:
                 if max_file_bytes is not None and audio.size_bytes > max_file_bytes:
                     raise OutputLimitError
-                await asyncio.to_thread(shutil.copyfile, source, path)
+                if passed:
+                    path.write_bytes(passed)
+                else:
+                    await asyncio.to_thread(shutil.copyfile, source, path)
             progress.seconds_done = length
             artifacts = tuple(
                 _stream(spec, path, length, audio.size_bytes)
@@ -155,6 +159,16 @@ class FakeConverter:
         made_of = replace(audio.format, duration_seconds=seconds)
         audio = replace(audio, duration_seconds=seconds, size_bytes=size_bytes, made_of=made_of, is_predicted=False)
         return JoinedSources(audio, self.repaired)
+
+
+async def _read_once(source: Path, incoming: IncomingSource, passed: bytearray) -> None:
+    """Read a source that passes through, as it comes."""
+    with source.open("rb") as file:
+        while len(passed) < incoming.size_bytes:
+            await incoming.wait_for_more_than(len(passed))
+            file.seek(len(passed))
+            passed += file.read()
+            incoming.read_up_to(len(passed))
 
 
 def _concatenate(sources: Sequence[Path], path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
 from worker.adapters.disk import read_artifact
+from worker.adapters.sandbox import kernel
 from worker.domain.errors import (
     AccessDeniedError,
     SourceChangedError,
@@ -26,7 +27,9 @@ from worker.ports import (
     DIRECTORY_MARK,
     Artifact,
     BytesDone,
+    NotReleasableError,
     ObjectExistsError,
+    Passage,
     Seen,
     SourceObject,
     is_left_by,
@@ -54,7 +57,7 @@ class MemoryObjects:
 
     Calls about objects in buckets that are `denied` are refused. Each of `errors[location]` is raised once, in order,
     in place of a transfer. A transfer of a location in `may_finish` waits, half done, until its event is set.
-    `unfinished` are the targets at which a killed worker has left parts.
+    Without `gives_back` the file system gives back no part of a file. `unfinished` are the targets at which a killed worker has left parts.
     """
 
     def __init__(self, *buckets: str) -> None:
@@ -63,6 +66,7 @@ class MemoryObjects:
         self.errors: defaultdict[ObjectLocation, list[WorkerError]] = defaultdict(list)
         self.unfinished: set[ObjectLocation] = set()
         self.ahead: list[ObjectLocation] = []  # where files that are being written go to
+        self.gives_back = True
         self.may_finish: dict[ObjectLocation, asyncio.Event] = {}
         self.half_done: dict[ObjectLocation, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -73,7 +77,14 @@ class MemoryObjects:
         return self.buckets[location.bucket].get(location.key)
 
     async def download(
-        self, source: ObjectLocation, path: Path, *, limit_bytes: int, on_start: BytesDone, on_bytes: BytesDone
+        self,
+        source: ObjectLocation,
+        path: Path,
+        *,
+        limit_bytes: int,
+        on_start: BytesDone,
+        on_bytes: BytesDone,
+        passage: Passage | None = None,
     ) -> SourceObject:
         await asyncio.sleep(0)
         self._fail_if_told(source)
@@ -84,12 +95,21 @@ class MemoryObjects:
             raise SourceTooLargeError(source, len(found.data), limit_bytes)
         on_start(len(found.data))
         middle = len(found.data) // 2
+
         with path.open("xb", buffering=0) as file:
-            await _pass_by(middle, lambda done: _write(file, found.data[:done], on_bytes))
+
+            async def make_room() -> None:
+                begin, end = (0, 0) if passage is None else await passage.wait_for_room()
+                if begin < end:
+                    if not self.gives_back:
+                        raise NotReleasableError
+                    kernel.release(file.fileno(), begin, end)
+
+            await _pass_by(middle, lambda done: _write(file, found.data[:done], on_bytes), make_room)
             await self._pause(source)
             if self.get(source) != found:
                 raise SourceChangedError(source)
-            await _pass_by(len(found.data), lambda done: _write(file, found.data[:done], on_bytes))
+            await _pass_by(len(found.data), lambda done: _write(file, found.data[:done], on_bytes), make_room)
         return SourceObject(len(found.data), found.etag)
 
     async def probe(self, source: ObjectLocation) -> int:
@@ -228,8 +248,12 @@ def _write(file: FileIO, data: bytes, on_bytes: BytesDone) -> None:
     on_bytes(file.tell())
 
 
-async def _pass_by(size_bytes: int, on_bytes: BytesDone) -> None:
-    for done in range(_CHUNK_BYTES, size_bytes, _CHUNK_BYTES):
+async def _nothing() -> None:
+    """Wait for nothing."""
+
+
+async def _pass_by(size_bytes: int, on_bytes: BytesDone, before: Callable[[], Awaitable[None]] = _nothing) -> None:
+    for done in [*range(_CHUNK_BYTES, size_bytes, _CHUNK_BYTES), size_bytes]:
         await asyncio.sleep(0)
+        await before()
         on_bytes(done)
-    on_bytes(size_bytes)

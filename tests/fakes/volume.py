@@ -7,6 +7,12 @@ from pathlib import Path
 from worker.domain.errors import WorkspaceFullError
 
 
+def _taken_by(path: Path) -> int:
+    """The file's size, without its holes."""
+    stat = path.stat()
+    return min(stat.st_size, stat.st_blocks * 512)
+
+
 class FakeVolume:
     """The `Volume` port over real files. `foreign_bytes` are used by something that is not the worker's."""
 
@@ -23,7 +29,7 @@ class FakeVolume:
         return self._size_bytes
 
     def used_bytes(self, directory: Path) -> int:
-        return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+        return sum(_taken_by(path) for path in directory.rglob("*") if path.is_file())
 
     def full_error(self, directory: Path) -> WorkspaceFullError:
         return WorkspaceFullError() if self.has_inodes else WorkspaceFullError("inodes")

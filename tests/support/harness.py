@@ -68,6 +68,7 @@ class Harness:
     volume: Volume = field(default_factory=LocalVolume)
     output_limit_bytes: int = 1 << 30
     early_bytes: int = 1 << 30
+    window_bytes: int = 1 << 30
     name: str = "w:1"
     tracer: Tracer | None = None
     s3_outputs: S3EventOutputs | None = None
@@ -99,7 +100,7 @@ class Harness:
                 self.objects,
                 self.converter,
                 workspace,
-                ConversionLimits(1 << 20, 3600, self.output_limit_bytes, self.early_bytes),
+                ConversionLimits(1 << 20, 3600, self.output_limit_bytes, self.early_bytes, self.window_bytes),
                 random=lambda: 0.5,
             ),
             outputs,

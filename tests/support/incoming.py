@@ -13,7 +13,7 @@ from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import JobError, WorkerError
 from worker.domain.job import OutputSpec
-from worker.ports import ConversionProgress, Converted, SourceAudio
+from worker.ports import ConversionProgress, Converted, ReadOnceError, SourceAudio
 
 FRONT_BYTES = 65_536  # in which a container is looked for
 _CHUNK_BYTES = 20_000
@@ -23,21 +23,27 @@ _MAX_SECONDS = 600.0
 class Trickle:
     """An `IncomingSource`: the file at `path` grows by a chunk when somebody waits for more of it."""
 
-    def __init__(self, path: Path, data: bytes) -> None:
+    def __init__(self, path: Path, data: bytes, *, is_kept: bool = True) -> None:
         self.size_bytes = len(data)
-        self.written_bytes = 0
+        self.written_bytes = self.read_bytes = 0
+        self.is_kept = is_kept
         self._path = path
         self._data = data
         path.touch()
 
     @property
     def is_complete(self) -> bool:
-        return self.written_bytes == self.size_bytes
+        return self.is_kept and self.written_bytes == self.size_bytes
 
     async def wait_for_more_than(self, written_bytes: int) -> None:
-        while not self.is_complete and self.written_bytes <= written_bytes:
+        if not self.is_kept and written_bytes < self.read_bytes:
+            raise ReadOnceError
+        while self.written_bytes < self.size_bytes and self.written_bytes <= written_bytes:
             with self._path.open("ab") as file:
                 self.written_bytes += file.write(self._data[self.written_bytes :][:_CHUNK_BYTES])
+
+    def read_up_to(self, offset: int) -> None:
+        self.read_bytes = offset
 
     async def wait_until_complete(self) -> None:
         await self.wait_for_more_than(self.size_bytes)

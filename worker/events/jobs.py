@@ -113,8 +113,17 @@ JOBS: dict[Event, EventSpec] = {
     Event.CONVERSION_SPLIT_FAILED: EventSpec(
         "warning", "A source could not be encoded in pieces side by side; it was encoded again as a whole.", ("error",)
     ),
+    Event.SOURCE_NOT_KEPT: EventSpec(
+        "info",
+        "The workspace cannot hold the source, for this reason. It is converted while it is downloaded, and what has "
+        "been read of it is removed.",
+        ("error",),
+    ),
     Event.CONVERSION_EARLY_FAILED: EventSpec(
-        "info", "A conversion that began before all of its source was there failed; it is done again.", ("error",)
+        "info",
+        "A conversion that began before all of its source was there failed; it is done again, where the workspace "
+        "can hold the source.",
+        ("error",),
     ),
     Event.UPLOAD_ABORT_FAILED: EventSpec(
         "warning",

@@ -47,6 +47,7 @@ class Event(StrEnum):
     LEASE_LOST = "lease.lost"
     LEASE_RENEWAL_FAILED = "lease.renewal_failed"
     WORKSPACE_REMADE = "workspace.remade"
+    SOURCE_NOT_KEPT = "source.not_kept"
     CONVERSION_SPLIT_FAILED = "conversion.split_failed"
     CONVERSION_EARLY_FAILED = "conversion.early_failed"
     UPLOAD_ABORT_FAILED = "upload.abort_failed"

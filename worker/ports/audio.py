@@ -135,8 +135,18 @@ class MispredictedError(WorkerError):
         super().__init__("the source is not known to be what was predicted of it")
 
 
+class ReadOnceError(WorkerError):
+    """A source that is not kept would have to be read more than once."""
+
+    def __init__(self) -> None:
+        super().__init__("the source is not kept, and would have to be read more than once")
+
+
 class IncomingSource(Protocol):
-    """A source whose file is still being written, from the first byte to the last. What is there is not changed."""
+    """A source whose file is still being written, from the first byte to the last. What is there is not changed.
+
+    One that is not kept loses what has been read: it can be read once, in order.
+    """
 
     @property
     def size_bytes(self) -> int:
@@ -147,14 +157,24 @@ class IncomingSource(Protocol):
         """How many bytes are in the file."""
 
     @property
+    def is_kept(self) -> bool:
+        """Whether all that comes stays in the file."""
+
+    @property
     def is_complete(self) -> bool:
-        """Whether all of it is there, and was not changed meanwhile."""
+        """Whether all of it is in the file, and was not changed meanwhile."""
 
     async def wait_for_more_than(self, written_bytes: int) -> None:
-        """Wait until more bytes than that are written, or all. If the download fails, the task is cancelled."""
+        """Wait until more bytes than that are written, or all. If the download fails, the task is cancelled.
+
+        Raises ReadOnceError where the byte at that offset has been read and is not kept.
+        """
+
+    def read_up_to(self, offset: int) -> None:
+        """Note that the bytes before this offset have been read. A source that is not kept comes no further else."""
 
     async def wait_until_complete(self) -> None:
-        """Wait until all of it is there. If the download fails, the task is cancelled."""
+        """Wait until all of it has come. If the download fails, the task is cancelled."""
 
 
 class SpareSlots(Protocol):
@@ -207,6 +227,7 @@ class AudioConverter(Protocol):
 
         No file that is written becomes larger than `max_file_bytes`. Without it, the longest duration decides.
         The `audio` of an `incoming` source was predicted from its front; the result counts only if all of it comes.
+        Raises ReadOnceError where it is not kept and one pass over it is not enough.
         When the call is cancelled, the converter's whole process group has been killed by the time it returns.
         Raises InvalidMessageError where the source lacks what an output asks for; UnsupportedAudioError, NoAudioError,
         DurationTooLongError, OutputsTooLargeError, OutputLimitError, WorkspaceFullError, ConverterCrashedError,

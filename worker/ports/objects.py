@@ -89,6 +89,23 @@ class ObjectExistsError(WorkerError):
         super().__init__(f"{location} exists already, with other content")
 
 
+class NotReleasableError(WorkerError):
+    """The file system of the workspace cannot give back a part of a file."""
+
+    def __init__(self) -> None:
+        super().__init__("the workspace's file system gives back no part of a file")
+
+
+class Passage(Protocol):
+    """The reader of an object that is being downloaded, who needs no byte of it twice."""
+
+    async def wait_for_room(self) -> tuple[int, int]:
+        """Wait until more of the object may be written.
+
+        Returns the two offsets between which the file need not be kept any more. Bytes are returned once.
+        """
+
+
 class UploadAhead(Protocol):
     """A file that is sent while it is written. Nobody sees anything of the object before it is finished."""
 
@@ -108,14 +125,21 @@ class ObjectStore(Protocol):
     """The store of sources and targets."""
 
     async def download(
-        self, source: ObjectLocation, path: Path, *, limit_bytes: int, on_start: BytesDone, on_bytes: BytesDone
+        self,
+        source: ObjectLocation,
+        path: Path,
+        *,
+        limit_bytes: int,
+        on_start: BytesDone,
+        on_bytes: BytesDone,
+        passage: Passage | None = None,
     ) -> SourceObject:
         """Stream the object into a new file at `path`; `on_start` gets its size, `on_bytes` the bytes done so far.
 
         The size is 0 where the store does not say it beforehand. Both may raise, which ends the download; when
-        `on_start` is called, there is no file yet.
+        `on_start` is called, there is no file yet. With a `passage` the file gives back what has been read.
         Raises SourceNotFoundError, SourceTooLargeError, SourceChangedError, AccessDeniedError, WorkspaceFullError,
-        DependencyUnavailableError.
+        DependencyUnavailableError; with a `passage` NotReleasableError.
         """
 
     async def probe(self, source: ObjectLocation) -> int:

@@ -86,7 +86,7 @@ class SimulatedObjects:
         self._claim = claim
 
     async def download(
-        self, source: ObjectLocation, path: Path, *, limit_bytes: int, on_start: BytesDone, on_bytes: BytesDone
+        self, source: ObjectLocation, path: Path, *, on_start: BytesDone, on_bytes: BytesDone, **_: Any
     ) -> SourceObject:
         on_start(_SIZE_BYTES)
         on_bytes(_SIZE_BYTES)

@@ -42,7 +42,10 @@ def so_far(read_at: ReadAt, written_bytes: int, size_bytes: int) -> ReadAt:
 async def as_it_comes(
     audio: SourceAudio, source_fds: list[int], incoming: IncomingSource | None
 ) -> AsyncIterator[tuple[SourceAudio, list[int]]]:
-    """The source as ffmpeg is to read it: through a pipe while it is coming, else by its file. Raises OSError."""
+    """The source as ffmpeg is to read it: through a pipe while it is coming, else by its file.
+
+    Raises OSError, and ReadOnceError for a source that has been read before and is not kept.
+    """
     if incoming is None or incoming.is_complete:
         yield audio, source_fds
         return
@@ -72,7 +75,7 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 
 async def _feed(source_fd: int, pipe: int, begin: int, end: int, incoming: IncomingSource, closing: ExitStack) -> None:
-    """Write the bytes between `begin` and `end` to the pipe, and close it.
+    """Write the bytes between `begin` and `end` to the pipe, and close it. Raises ReadOnceError.
 
     The caller keeps the other end open, so that no write fails where ffmpeg has ended: then this task is cancelled.
     """
@@ -84,6 +87,7 @@ async def _feed(source_fd: int, pipe: int, begin: int, end: int, incoming: Incom
             chunk = await asyncio.to_thread(os.pread, source_fd, min(_STEP_BYTES, end - offset), offset)
             offset += len(chunk)
             await writer.write(chunk)
+            incoming.read_up_to(offset)
 
 
 class _PipeWriter:

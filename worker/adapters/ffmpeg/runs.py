@@ -27,7 +27,7 @@ from worker.domain.errors import (
     DurationTooLongError,
     WorkerError,
 )
-from worker.ports import ConversionProgress, IncomingSource, MispredictedError, SourceAudio
+from worker.ports import ConversionProgress, IncomingSource, MispredictedError, ReadOnceError, SourceAudio
 
 _OVER_THE_LIMIT_SECONDS = 1.0  # sound that is decoded beyond the limit, to see that there is more
 _HEADROOM_BYTES = 64 * 1024 * 1024  # of an output, for tags and for what a container adds
@@ -64,6 +64,11 @@ class Task:
     @property
     def encodings(self) -> list[Encoding]:
         return [encoding for encoding, _ in self.outputs]
+
+    @property
+    def is_read_once(self) -> bool:
+        """Whether no second run can read the source."""
+        return self.incoming is not None and not self.incoming.is_kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,8 @@ class Runs:
         try:
             return await self.run(task, bounds, progress)
         except ConverterFailedError as first:
+            if task.is_read_once:
+                raise
             try:
                 return await self.run(task, bounds, progress)
             except ConverterFailedError as second:
@@ -123,8 +130,11 @@ class Runs:
         Raises MispredictedError, in place of all others, where it does not describe the source as was predicted, and
         in place of DurationTooLongError of a predicted source that goes beyond the limit while it is converted;
         UnsupportedAudioError, NoAudioError, DurationTooLongError, OutputLimitError, WorkspaceFullError; and
-        ConverterCrashedError, of which ConverterFailedError says that ffmpeg failed by itself.
+        ConverterCrashedError, of which ConverterFailedError says that ffmpeg failed by itself. Raises ReadOnceError at
+        once for a run without outputs, which others follow, over a source that can be read only once.
         """
+        if task.is_read_once and not task.outputs:
+            raise ReadOnceError
         log, check = Log(), PredictionCheck(task.audio)
         try:
             await self._run_to_the_end(task, bounds, progress, log, check)

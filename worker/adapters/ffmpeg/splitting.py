@@ -93,7 +93,8 @@ class SplittingConverter:
         paths = [path for _, path in outputs]
         encodings = encodings_of([spec for spec, _ in outputs], audio)
         samples = plain_samples_of(audio) if (audio.duration_seconds or 0) <= max_duration_seconds else None
-        pieces = [] if samples is None else self._pieces(samples, encodings)
+        is_kept = incoming is None or incoming.is_kept  # a piece reads where it likes, and maybe twice
+        pieces = self._pieces(samples, encodings) if samples is not None and is_kept else []
         if samples is not None and pieces:
             if incoming is None:  # else when all of it is there
                 await self._confirm(source, audio)

@@ -17,17 +17,19 @@ from botocore.exceptions import BotoCoreError
 from worker.adapters.disk import SHORT_BYTES
 from worker.adapters.s3.errors import source_errors
 from worker.adapters.s3.options import Arguments
+from worker.adapters.sandbox import kernel
 from worker.adapters.shielding import run_shielded
 from worker.domain.backoff import Backoff
 from worker.domain.errors import DependencyUnavailableError, SourceTooLargeError, WorkspaceFullError
 from worker.domain.job import ObjectLocation
-from worker.ports import BytesDone, SourceObject
+from worker.ports import BytesDone, NotReleasableError, Passage, SourceObject
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 _MIB = 1 << 20
 _WRITE_BYTES = _MIB  # gathered from the network before a thread writes it
+_NOT_SUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 # A body may break off this many times in a row; after 8 MiB more of it, the count starts again.
@@ -37,7 +39,7 @@ _BREAKS = (TimeoutError, BotoCoreError, aiohttp.ClientError, OSError)
 
 
 class Download:
-    """Fetches `source`, which may have `limit_bytes` at most. `arguments` are added to each call.
+    """Fetches `source`, which may have `limit_bytes` at most. `arguments` are those of each call.
 
     `backoff` gives the pause before a body that broke off is resumed, `random` numbers in [0, 1).
     """
@@ -55,12 +57,14 @@ class Download:
         self._client = client
         self._source = source
         self._limit_bytes = limit_bytes
-        self._arguments: Arguments = {"Bucket": source.bucket, "Key": source.key, **arguments}
+        self._arguments = arguments
         self._backoff = backoff
         self._random = random
 
-    async def run(self, path: Path, on_start: BytesDone, on_bytes: BytesDone) -> SourceObject:
-        """Write the object to a new file at `path`.
+    async def run(
+        self, path: Path, on_start: BytesDone, on_bytes: BytesDone, passage: Passage | None = None
+    ) -> SourceObject:
+        """Write the object to a new file at `path`, which keeps of it what the `passage` says.
 
         `on_start` gets its size, 0 where S3 does not say it. Without a size the end of the body is the end of the
         object; without an ETag nobody can see that it was replaced meanwhile. So neither is resumed. A page of HTML
@@ -75,7 +79,7 @@ class Download:
                 raise DependencyUnavailableError("S3", f"answered with a page in the place of {self._source}")
             self._require_in_limit(size_bytes or 0)
             on_start(size_bytes or 0)
-            sink = _Sink(stack.enter_context(path.open("xb", buffering=0)), on_bytes)
+            sink = _Sink(stack.enter_context(path.open("xb", buffering=0)), on_bytes, passage)
             broken_by = await self._pour(response["Body"], sink)
             if size_bytes is not None and etag is not None:
                 await self._resume(size_bytes, etag, sink, broken_by)
@@ -126,12 +130,16 @@ class Download:
 
 
 class _Sink:
-    """A file that is written a mebibyte at a time, in a thread unless it is short."""
+    """A file that is written a mebibyte at a time, in a thread unless it is short.
 
-    def __init__(self, file: FileIO, on_bytes: BytesDone) -> None:
+    With a `passage` it waits for room before that, and gives back what has been read.
+    """
+
+    def __init__(self, file: FileIO, on_bytes: BytesDone, passage: Passage | None) -> None:
         self.received = 0
         self._file = file
         self._on_bytes = on_bytes
+        self._passage = passage
         self._chunks: list[bytes] = []
         self._gathered = 0
 
@@ -144,7 +152,9 @@ class _Sink:
         self._on_bytes(self.received)
 
     async def flush(self) -> None:
-        """Raises WorkspaceFullError."""
+        """Raises WorkspaceFullError, NotReleasableError."""
+        if self._passage is not None:
+            await self._make_room(*await self._passage.wait_for_room())
         data = b"".join(self._chunks)
         self._chunks.clear()
         self._gathered = 0
@@ -152,6 +162,15 @@ class _Sink:
             return self._write_all(data)
         # Waits for the thread even if cancelled: the file must not be closed while the thread writes to it.
         return await run_shielded(asyncio.to_thread(self._write_all, data))
+
+    async def _make_room(self, begin: int, end: int) -> None:
+        if begin < end:
+            try:
+                await run_shielded(asyncio.to_thread(kernel.release, self._file.fileno(), begin, end))
+            except OSError as exc:
+                if exc.errno in _NOT_SUPPORTED:
+                    raise NotReleasableError from exc
+                raise
 
     def _write_all(self, data: bytes) -> None:
         rest = memoryview(data)

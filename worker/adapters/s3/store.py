@@ -32,6 +32,7 @@ from worker.ports import (
     Artifact,
     BytesDone,
     ObjectExistsError,
+    Passage,
     Seen,
     SourceObject,
     is_left_by,
@@ -84,21 +85,23 @@ class S3Store:
     # --- sources -------------------------------------------------------------------------------------------------
 
     async def download(
-        self, source: ObjectLocation, path: Path, *, limit_bytes: int, on_start: BytesDone, on_bytes: BytesDone
+        self,
+        source: ObjectLocation,
+        path: Path,
+        *,
+        limit_bytes: int,
+        on_start: BytesDone,
+        on_bytes: BytesDone,
+        passage: Passage | None = None,
     ) -> SourceObject:
         """Stream the object into a new file at `path`, unless its headers say that it is too large.
 
         After an error the file is incomplete; the owner of the workspace removes it.
         """
         download = Download(
-            self._client,
-            source,
-            limit_bytes,
-            self._options.for_object(),
-            backoff=self._resume_backoff,
-            random=self._random,
+            self._client, source, limit_bytes, self._where(source), backoff=self._resume_backoff, random=self._random
         )
-        return await download.run(path, on_start, on_bytes)
+        return await download.run(path, on_start, on_bytes, passage)
 
     async def probe(self, source: ObjectLocation) -> int:
         """Ask for the object's headers; where HEAD cannot say why it is refused, by a GET whose body is not read."""

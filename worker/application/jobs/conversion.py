@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 
 from worker.application.jobs.conversion_state import ConversionState, NoSpaceError
 from worker.application.jobs.downloads import Downloads
-from worker.application.jobs.incoming import Incoming
 from worker.application.jobs.joining import Joining
 from worker.application.jobs.outputs import PublishedOutputs
 from worker.application.jobs.space_needs import SpaceNeeds
 from worker.application.jobs.uploads import Uploads
 from worker.application.jobs.workspace import Workspace
 from worker.application.progress.job_progress import JobProgress
-from worker.domain.disk_space import OutputsTooLargeError
-from worker.domain.errors import DurationTooLongError, WorkerError
+from worker.domain.disk_space import OutputsTooLargeError, SpaceNeed
+from worker.domain.errors import DurationTooLongError, TransientError, WorkerError
 from worker.domain.job import Job
 from worker.domain.outcome import Completed
 from worker.domain.progress import Record, Stage
@@ -25,6 +24,7 @@ from worker.ports import (
     ConversionProgress,
     Converted,
     MispredictedError,
+    NotReleasableError,
     ObjectStore,
     OutputLimitError,
     SourceAudio,
@@ -36,12 +36,16 @@ class ConversionLimits:
     """The largest and the longest source, and the most bytes that the outputs of a job may have together.
 
     A source of `early_bytes` and more may be converted while it is downloaded. A shorter one is there at once.
+    One that does not fit in the workspace may have `window_bytes` of it.
     """
 
     source_bytes: int
     duration_seconds: float
     output_bytes: int = 20 * 1024**3
     early_bytes: int = 16 * 1024**2
+    # Half of it is how far the download may be ahead of the converter. At 90 MB/s that lasts for 90 ms, longer than
+    # a full pipe is left alone.
+    window_bytes: int = 16 * 1024**2
 
 
 class Conversion:
@@ -102,25 +106,47 @@ class Conversion:
     async def _converted(self, state: ConversionState) -> Converted:
         """Download and convert. Where the space for a step is not free, all is done again when it is."""
         while True:
-            state.incoming = Incoming(state.source)
+            state.begin()
             try:
                 return await self._converted_once(state)
             except NoSpaceError as no_space:
                 state.directory.clear()
-                with state.progress.waiting():
-                    await state.directory.space.wait_for(no_space.need)
+                await self._make_room(state, no_space.need)
+
+    async def _make_room(self, state: ConversionState, need: SpaceNeed) -> None:
+        """Wait for the space. Where there can never be so much, have the source pass through the workspace."""
+        space = state.directory.space
+        shortage = space.shortage(need)
+        if shortage is None or state.job.is_joined or state.shortage is not None:
+            with state.progress.waiting():
+                await space.wait_for(need)
+        else:
+            state.pass_through(self._limits.window_bytes, shortage)
 
     async def _converted_once(self, state: ConversionState) -> Converted:
-        """Download and convert; both at once where a long source's front says all that a converter has to know."""
+        """Download and convert; both at once where a long source's front says all that a converter has to know.
+
+        A source that passes through the workspace is converted so or not at all.
+        """
         incoming, converted = state.incoming, None
-        async with incoming.downloaded_by(lambda: self._downloads.fetch(state)):
-            if not state.job.is_joined and await incoming.may_be_converted_early(self._limits.early_bytes):
-                converted = await self._convert_while_it_comes(state)
-            await incoming.wait_until_complete()
+        try:
+            async with incoming.downloaded_by(lambda: self._downloads.fetch(state)):
+                if not state.job.is_joined and await incoming.may_be_converted_early(self._limits.early_bytes):
+                    converted = await self._convert_while_it_comes(state)
+                if converted is None and state.shortage is not None:
+                    raise state.shortage
+                incoming.read_up_to(incoming.size_bytes)  # a cut may need no more of it; still all of it has to come
+                await incoming.wait_until_complete()
+        except NotReleasableError as exc:
+            assert state.shortage is not None
+            raise state.shortage from exc
         return await self._probe_and_convert(state) if converted is None else converted
 
     async def _convert_while_it_comes(self, state: ConversionState) -> Converted | None:
-        """Convert the source as it comes. None where that fails: only the whole source decides why it is refused."""
+        """Convert the source as it comes. None where that fails: only the whole source decides why it is refused.
+
+        Where there will be no whole, failures that may pass are raised.
+        """
         audio = await self._converter.predict_from_front(state.source, state.incoming)
         if audio is None:
             return None
@@ -128,6 +154,8 @@ class Conversion:
         try:
             return await self._convert(state, self._accepted(state, audio))
         except WorkerError as exc:
+            if state.shortage is not None and isinstance(exc, TransientError):
+                raise
             emit(Event.CONVERSION_EARLY_FAILED, error=str(exc))
             return None
 
@@ -176,7 +204,10 @@ class Conversion:
         return converted
 
     async def _convert_as_large_as_needed(self, state: ConversionState, audio: SourceAudio) -> Converted:
-        """Convert, and again with more space where an output turns out to be larger than its estimate."""
+        """Convert, and again with more space where an output turns out to be larger than its estimate.
+
+        What is not kept has to be downloaded again for that.
+        """
         while True:
             need = state.needs.of_conversion(audio)
             state.reserve(need)
@@ -186,6 +217,8 @@ class Conversion:
                 return await self._convert_within(state, audio, outputs_bytes)
             except OutputLimitError:
                 state.needs.outgrown(outputs_bytes)
+                if not state.incoming.is_kept:
+                    raise NoSpaceError(state.needs.of_conversion(audio)) from None
 
     async def _convert_within(self, state: ConversionState, audio: SourceAudio, outputs_bytes: int) -> Converted:
         """Convert once. Raises OutputLimitError where an output grows beyond its part of so many bytes."""

@@ -13,10 +13,12 @@ from worker.application.progress.job_progress import JobProgress
 from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.cutting import seconds_of
 from worker.domain.disk_space import SpaceNeed
+from worker.domain.errors import JobError
 from worker.domain.hls import DEFAULT_SEGMENT_SECONDS
 from worker.domain.job import Job, ObjectLocation, OutputSpec
 from worker.domain.progress import Stage
 from worker.domain.tags.pictures import Picture
+from worker.events import Event, emit
 
 # Bytes for a second of audio: only weights depend on it.
 _PCM_BYTES_PER_SECOND = 176_400
@@ -41,10 +43,11 @@ class ConversionState:
     needs: SpaceNeeds
     covers: dict[ObjectLocation, Picture] = field(default_factory=dict)  # that were downloaded
     incoming: Incoming = field(init=False)  # the source while it is downloaded
+    shortage: JobError | None = None  # why the workspace cannot hold the source, which passes through it then
     joining_seconds: float = 0.0  # how much of the time of converting joining is expected to take
 
     def __post_init__(self) -> None:
-        self.incoming = Incoming(self.source)
+        self.begin()
 
     @property
     def source(self) -> Path:
@@ -75,8 +78,18 @@ class ConversionState:
         expected_seconds = self.progress.meter.expected_seconds(Stage.CONVERTING)
         return self.joining_seconds / expected_seconds if self.joining_seconds else 0.0
 
+    def begin(self) -> None:
+        """Begin with the download."""
+        self.incoming = Incoming(self.source, self.needs.window_bytes)
+
+    def pass_through(self, window_bytes: int, shortage: JobError) -> None:
+        """Keep no more of the source than that, from the next beginning on."""
+        self.needs.window_bytes, self.shortage = window_bytes, shortage
+
     def begin_early(self) -> None:
         """Begin the converter's stage early: the rest of the download belongs to it."""
+        if self.shortage is not None:
+            emit(Event.SOURCE_NOT_KEPT, error=str(self.shortage))
         self.incoming.is_converted_early = True
         self.progress.meter.expect(Stage.DOWNLOADING, self.progress.leave())
         self.progress.enter(Stage.CONVERTING)

@@ -35,7 +35,8 @@ class Downloads:
         for location, path in state.downloads.items():
             done += await self._source(state, location, path, done, known_bytes)
         state.progress.source_bytes = done
-        state.progress.speeds.learn_download(done, time() - begun_at)
+        if state.incoming.is_kept:  # else it went as fast as the converter
+            state.progress.speeds.learn_download(done, time() - begun_at)
         if not state.incoming.is_converted_early:
             state.progress.leave()
 
@@ -102,7 +103,12 @@ class Downloads:
 
         try:
             found = await self._objects.download(
-                location, path, limit_bytes=self._limit_bytes - before, on_start=on_start, on_bytes=on_bytes
+                location,
+                path,
+                limit_bytes=self._limit_bytes - before,
+                on_start=on_start,
+                on_bytes=on_bytes,
+                passage=None if state.incoming.is_kept else state.incoming,
             )
         except SourceTooLargeError as exc:
             if before:

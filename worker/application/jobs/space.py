@@ -14,7 +14,7 @@ from pathlib import Path
 from worker import metrics
 from worker.application.jobs.other_workers import OtherWorkers
 from worker.domain.disk_space import Share, SharedDisk, SpaceNeed, WorkspaceBusyError, WorkspaceTooSmallError
-from worker.domain.errors import WorkspaceFullError
+from worker.domain.errors import JobError, WorkspaceFullError
 from worker.events import Event, emit
 from worker.ports import Volume
 from worker.waiting import wait_for_event
@@ -126,19 +126,29 @@ class Reservation:
             return True
         return self._space.take(self._share, wanted)
 
+    def shortage(self, need: SpaceNeed) -> JobError | None:
+        """Why the job cannot have what it needs even when no other job has anything; None where it can.
+
+        WorkspaceTooSmallError, or WorkspaceBusyError where others than the workers use the disk; WorkspaceFullError
+        where the job has had all that these leave, and it was too little. Raises OSError.
+        """
+        size_bytes, attainable = self._space.volume.size_bytes(self.directory), self._space.attainable(self.directory)
+        if need.least > size_bytes:
+            return WorkspaceTooSmallError(need.least, size_bytes)
+        if need.least > attainable:
+            return WorkspaceBusyError(need.least, attainable) if self._most is None else WorkspaceFullError()
+        return None
+
     async def wait_for(self, need: SpaceNeed) -> None:
         """Wait until what is needed is there, or all that the disk has. The job's files must be gone.
 
-        Raises WorkspaceTooSmallError where that can never be. Raises WorkspaceBusyError where it is not so within a
-        quarter of an hour, or others than the workers use the disk; WorkspaceFullError where the job has had all that
-        these leave, and it was too little; OSError.
+        Raises the `shortage` where that can never be, WorkspaceBusyError where it is not so within a quarter of an
+        hour; OSError.
         """
         volume, disk = self._space.volume, self._space.disk
-        size_bytes, attainable = volume.size_bytes(self.directory), self._space.attainable(self.directory)
-        if need.least > size_bytes:
-            raise WorkspaceTooSmallError(need.least, size_bytes)
-        if need.least > attainable:
-            raise WorkspaceBusyError(need.least, attainable) if self._most is None else WorkspaceFullError
+        if shortage := self.shortage(need):
+            raise shortage
+        attainable = self._space.attainable(self.directory)
         self._most = attainable if need.most > attainable else None
         wanted = min(need.most, attainable)
         emit(Event.JOB_DELAYED, needed_bytes=wanted, free_bytes=volume.free_bytes(self.directory))

@@ -25,10 +25,14 @@ _USUAL = {"sample_rate_hz": 44_100, "channels": 2, "bits_per_sample": 16}
 
 @dataclass(slots=True)
 class SpaceNeeds:
-    """The needs of one attempt at a job. `output_limit_bytes` is the most that its outputs may have together."""
+    """The needs of one attempt at a job. `output_limit_bytes` is the most that its outputs may have together.
+
+    Of a source that passes through the workspace, `window_bytes` are there at a time; None: all of it.
+    """
 
     job: Job
     output_limit_bytes: int
+    window_bytes: int | None = None
     _scale: float = 1.0
     _outgrown_bytes: int = field(default=0)  # what the outputs together have turned out to exceed
     _samples_scale: float = 1.0
@@ -41,7 +45,8 @@ class SpaceNeeds:
         """
         seconds = source_bytes / bytes_per_second(self.job)
         guess = sum(bytes_of(each, seconds).most for each in encodings_for(self.job.outputs, **_USUAL))
-        return SpaceNeed(source_bytes if least is None else least, source_bytes + min(guess, self.output_limit_bytes))
+        least, most = self._kept(source_bytes if least is None else least), self._kept(source_bytes)
+        return SpaceNeed(least, most + min(guess, self.output_limit_bytes))
 
     def of_conversion(self, audio: SourceAudio) -> SpaceNeed:
         """The need of all files together. Raises OutputsTooLargeError where the outputs must exceed their limit."""
@@ -88,7 +93,10 @@ class SpaceNeeds:
 
     def of_inputs(self, audio: SourceAudio) -> int:
         """How many bytes the source takes, and the copy of it that a converter makes to mend it."""
-        return audio.size_bytes * (2 if audio.structure.patches else 1)
+        return self._kept(audio.size_bytes) * (2 if audio.structure.patches else 1)
+
+    def _kept(self, source_bytes: int) -> int:
+        return source_bytes if self.window_bytes is None else min(source_bytes, self.window_bytes)
 
     def largest_output(self, audio: SourceAudio, all_outputs_bytes: int) -> int:
         """How large the largest output may become, where all of them together may have so many bytes."""
