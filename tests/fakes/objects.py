@@ -57,7 +57,8 @@ class MemoryObjects:
 
     Calls about objects in buckets that are `denied` are refused. Each of `errors[location]` is raised once, in order,
     in place of a transfer. A transfer of a location in `may_finish` waits, half done, until its event is set.
-    Without `gives_back` the file system gives back no part of a file. `unfinished` are the targets at which a killed worker has left parts.
+    Without `gives_back` the file system gives back no part of a file.
+    `unfinished` are the targets at which a killed worker has left parts.
     """
 
     def __init__(self, *buckets: str) -> None:

@@ -15,11 +15,16 @@ from tests.mutation.trial import Trial
 from tests.support.conversions import an_output
 from tests.support.incoming import FRONT_BYTES, Trickle, ends
 from tests.support.sounds import CONTAINERS, FFMPEG, silence, sound
+from tests.support.splitting import convert_one
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.ffmpeg.feeding import as_it_comes
+from worker.adapters.sandbox.policy import Sandbox
 from worker.domain.audio import SOUND_FORMATS, AudioFormat
-from worker.ports import ConversionProgress
+from worker.domain.errors import ConverterFailedError
+from worker.domain.loudness import LoudnessTarget
+from worker.domain.trimming import TrimSilence
+from worker.ports import ConversionProgress, ReadOnceError, SourceAudio
 
 _EARLY = ("plain.wav", "deep.wav", "high.wav", "rf64.wav")
 _OTHERS = ("float.wav", "surround.wav", "adpcm_ms.wav")
@@ -27,9 +32,10 @@ _MUTATED = "pcm.wav"
 _DAMAGES = 8
 
 
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "passing"])
 @pytest.mark.parametrize("name", _EARLY)
-async def test_each_source_ends_as_it_comes_as_when_it_is_there(name: str, tmp_path: Path) -> None:
-    early, there, kind = await ends(sound(name).read_bytes(), tmp_path, list(SOUND_FORMATS))
+async def test_each_source_ends_as_it_comes_as_when_it_is_there(name: str, is_kept: bool, tmp_path: Path) -> None:
+    early, there, kind = await ends(sound(name).read_bytes(), tmp_path, list(SOUND_FORMATS), is_kept=is_kept)
 
     assert early == there
     assert kind == "right"
@@ -42,6 +48,67 @@ async def test_a_source_of_which_the_end_has_to_be_known_is_not_converted_early(
     await incoming.wait_for_more_than(FRONT_BYTES)
 
     assert await FfmpegConverter(FFMPEG).predict_from_front(source, incoming) is None
+
+
+async def passing(directory: Path, data: bytes) -> tuple[Path, Trickle, SourceAudio]:
+    """A source that is not kept, and what its front says of it."""
+    source = directory / "source"
+    incoming = Trickle(source, data, is_kept=False)
+    await incoming.wait_for_more_than(FRONT_BYTES)
+    audio = await FfmpegConverter(FFMPEG).predict_from_front(source, incoming)
+    assert audio is not None
+    return source, incoming, audio
+
+
+@pytest.mark.parametrize(
+    "options", [{"loudness": LoudnessTarget(-16.0)}, {"trim_silence": TrimSilence()}], ids=["loudness", "silence"]
+)
+async def test_a_source_that_is_not_kept_is_refused_at_once_where_it_has_to_be_read_twice(
+    options: dict[str, object], tmp_path: Path
+) -> None:
+    source, incoming, audio = await passing(tmp_path, whole("pcm.wav"))
+
+    with pytest.raises(ReadOnceError):
+        await convert_one(
+            FfmpegConverter(FFMPEG),
+            source,
+            tmp_path / "out",
+            AudioFormat.MP3,
+            audio=audio,
+            incoming=incoming,
+            options=options,
+        )
+
+    assert incoming.read_bytes == 0
+
+
+async def test_a_converter_that_fails_is_not_run_again_over_a_source_that_is_not_kept(tmp_path: Path) -> None:
+    source, incoming, audio = await passing(tmp_path, whole("pcm.wav"))
+    runs = tmp_path / "runs"
+    failing = tmp_path / "ffmpeg"
+    failing.write_text(f"#!/bin/sh\necho run >>{runs}\nexit 1\n")
+    failing.chmod(0o755)
+
+    with pytest.raises(ConverterFailedError):
+        await convert_one(
+            FfmpegConverter(str(failing), sandbox=Sandbox()),
+            source,
+            tmp_path / "out",
+            AudioFormat.MP3,
+            audio=audio,
+            incoming=incoming,
+        )
+
+    assert runs.read_text().splitlines() == ["run"]
+
+
+async def test_what_is_gone_of_a_source_is_never_read_as_if_it_were_there(tmp_path: Path) -> None:
+    source, incoming, audio = await passing(tmp_path, silence(200))
+    incoming.read_up_to(FRONT_BYTES)
+
+    with source.open("rb") as file, pytest.raises(ReadOnceError):
+        async with as_it_comes(audio, [file.fileno()], incoming) as (_, (read_end,)):
+            await wait_until(lambda: select.select([read_end], [], [], 0)[0])  # its end
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)

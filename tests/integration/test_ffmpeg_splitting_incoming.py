@@ -76,6 +76,21 @@ async def test_a_source_is_encoded_in_pieces_as_it_comes(
     assert early.source_seconds == there.source_seconds
 
 
+async def test_a_source_that_is_not_kept_is_not_encoded_in_pieces(music: Path, tmp_path: Path) -> None:
+    converter, progress = splitting(a_pace(AudioFormat.MP3)), ConversionProgress()
+    source = tmp_path / "source"
+    incoming = Trickle(source, music.read_bytes(), is_kept=False)
+    await incoming.wait_for_more_than(FRONT_BYTES)
+    audio = await converter.predict_from_front(source, incoming)
+
+    await convert_one(
+        converter, source, tmp_path / "out", AudioFormat.MP3, progress=progress, audio=audio, incoming=incoming
+    )
+
+    assert progress.encoders == 1
+    assert incoming.read_bytes == incoming.size_bytes
+
+
 async def test_a_wrong_prediction_is_noticed_when_all_has_come(music: Path, tmp_path: Path) -> None:
     converter = splitting(FLAC_PACE)
     source, incoming, audio = await coming(music, tmp_path / "source", converter)

@@ -49,12 +49,14 @@ class Trickle:
         await self.wait_for_more_than(self.size_bytes)
 
 
-async def ends(data: bytes, directory: Path, formats: Sequence[AudioFormat]) -> tuple[End, End, str]:
+async def ends(
+    data: bytes, directory: Path, formats: Sequence[AudioFormat], *, is_kept: bool = True
+) -> tuple[End, End, str]:
     """What comes of a source while it comes, and when it is there, and the prediction: `right`, `wrong` or `none`."""
     converter = FfmpegConverter(FFMPEG)
     with TemporaryDirectory(dir=directory) as scratch:
         source, targets = Path(scratch, "source"), _targets(Path(scratch), formats)
-        incoming = Trickle(source, data)
+        incoming = Trickle(source, data, is_kept=is_kept)
         await incoming.wait_for_more_than(FRONT_BYTES)
         predicted = await converter.predict_from_front(source, incoming)
         early, kind = None, "none"

@@ -25,6 +25,7 @@ from worker.domain.errors import (
     ConverterAlwaysFailsError,
     ConverterFailedError,
     DurationTooLongError,
+    TransientError,
     WorkerError,
 )
 from worker.ports import ConversionProgress, IncomingSource, MispredictedError, ReadOnceError, SourceAudio
@@ -127,7 +128,7 @@ class Runs:
     async def run(self, task: Task, bounds: Bounds, progress: ConversionProgress) -> Log:
         """Run ffmpeg once, and return what it said.
 
-        Raises MispredictedError, in place of all others, where it does not describe the source as was predicted, and
+        Raises MispredictedError, in place of others, where it does not describe the source as was predicted, and
         in place of DurationTooLongError of a predicted source that goes beyond the limit while it is converted;
         UnsupportedAudioError, NoAudioError, DurationTooLongError, OutputLimitError, WorkspaceFullError; and
         ConverterCrashedError, of which ConverterFailedError says that ffmpeg failed by itself. Raises ReadOnceError at
@@ -138,8 +139,10 @@ class Runs:
         log, check = Log(), PredictionCheck(task.audio)
         try:
             await self._run_to_the_end(task, bounds, progress, log, check)
-        except WorkerError:
-            check.final(log)
+        except WorkerError as exc:
+            # Whether the prediction was right, a probe would say next. A source that is read once gets another attempt.
+            if not (task.is_read_once and isinstance(exc, TransientError)):
+                check.final(log)
             raise
         check.final(log)
         return log
