@@ -140,7 +140,7 @@ class Runs:
         try:
             await self._run_to_the_end(task, bounds, progress, log, check)
         except WorkerError as exc:
-            # Whether the prediction was right, a probe would say next. A source that is read once gets another attempt.
+            # Was the prediction right? A probe would say. A source that is read once gets another attempt instead.
             if not (task.is_read_once and isinstance(exc, TransientError)):
                 check.final(log)
             raise
