@@ -81,6 +81,8 @@ A job for which there is no space beside the others waits (`job.delayed`). Its l
 limits do not count, and only a few smaller jobs may overtake it. After a quarter of an hour it is given back, and uses
 up no attempt.
 A job that needs more than the whole file system has fails at once.
+Only some WAVs need not fit ([which, and why](decisions/speed.md#sources-larger-than-the-disk)): 16 MiB beside the
+outputs are enough for them, and they are downloaded as fast as they are converted (`source.not_kept`).
 Workers of one user that share a file system see what the others have reserved.
 Between them, space goes to the one that asks first.
 Workers of different users do not see each other: give each a file system of its own.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from pathlib import Path
 
 import pytest
@@ -82,50 +81,6 @@ async def test_a_source_arrives_whole_and_its_progress_is_reported(
     assert account.sizes == [size]
     assert account.done == sorted(account.done)
     assert max(account.done, default=0) == size
-
-
-class APassage:
-    """Reads all that has been written when the store asks for room, and counts how often that was."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.read = bytearray()
-        self.asked = 0
-        self.peak_bytes = 0
-
-    async def wait_for_room(self) -> tuple[int, int]:
-        begin = len(self.read)
-        with self._path.open("rb") as file:
-            file.seek(begin)
-            self.read += file.read()
-        self.asked += 1
-        self.peak_bytes = max(self.peak_bytes, self._path.stat().st_blocks * 512)
-        return begin, len(self.read)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives back parts of files")
-async def test_a_source_that_passes_through_keeps_no_more_than_what_is_not_read(
-    subject: Subject, tmp_path: Path
-) -> None:
-    size = 20 * MIB + 7
-    data = (hashlib.sha512(b"x").digest() * (size // 64 + 1))[:size]
-    await subject.other_side.put(subject.at("source"), data)
-    passage = APassage(tmp_path / "source")
-
-    found = await subject.store.download(
-        subject.at("source"),
-        tmp_path / "source",
-        limit_bytes=size,
-        on_start=lambda _: None,
-        on_bytes=lambda _: None,
-        passage=passage,
-    )
-    await passage.wait_for_room()
-
-    assert passage.read == data
-    assert found.size_bytes == size == (tmp_path / "source").stat().st_size
-    assert passage.asked > 5
-    assert passage.peak_bytes < 5 * MIB
 
 
 async def test_a_source_over_the_limit_is_refused_before_it_is_read(subject: Subject, tmp_path: Path) -> None:

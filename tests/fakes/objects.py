@@ -57,7 +57,6 @@ class MemoryObjects:
 
     Calls about objects in buckets that are `denied` are refused. Each of `errors[location]` is raised once, in order,
     in place of a transfer. A transfer of a location in `may_finish` waits, half done, until its event is set.
-    Without `gives_back` the file system gives back no part of a file.
     `unfinished` are the targets at which a killed worker has left parts.
     """
 
@@ -67,7 +66,6 @@ class MemoryObjects:
         self.errors: defaultdict[ObjectLocation, list[WorkerError]] = defaultdict(list)
         self.unfinished: set[ObjectLocation] = set()
         self.ahead: list[ObjectLocation] = []  # where files that are being written go to
-        self.gives_back = True
         self.may_finish: dict[ObjectLocation, asyncio.Event] = {}
         self.half_done: dict[ObjectLocation, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -102,9 +100,10 @@ class MemoryObjects:
             async def make_room() -> None:
                 begin, end = (0, 0) if passage is None else await passage.wait_for_room()
                 if begin < end:
-                    if not self.gives_back:
-                        raise NotReleasableError
-                    kernel.release(file.fileno(), begin, end)
+                    try:
+                        kernel.release(file.fileno(), begin, end)
+                    except OSError as exc:
+                        raise NotReleasableError from exc
 
             await _pass_by(middle, lambda done: _write(file, found.data[:done], on_bytes), make_room)
             await self._pause(source)

@@ -9,6 +9,7 @@ _CLIENTS = "tests/unit/adapters/test_http_clients.py"
 _GATEWAY = "tests/unit/gateway/test_gateway_deadlines.py"
 _MESSAGE = "tests/unit/adapters/test_http_message.py"
 _DISK = "tests/system/test_disk.py"
+_PASSING = "tests/system/test_passing_sources.py"
 _SPACE = "tests/unit/application/test_disk_space.py"
 _TIME = "tests/system/test_time.py"
 
@@ -83,6 +84,28 @@ ROWS = (
         "a small source decodes to more than the whole workspace",
         "it fails at once with both numbers, and jobs beside it complete",
         f"{_DISK}::test_a_small_file_that_decodes_to_far_more_than_the_disk_fails_at_once_and_its_neighbours_complete",
+    ),
+    Row(
+        "a WAV is larger than the workspace",
+        "it is converted while it is downloaded, and what has been read is given back; any other source that does not "
+        "fit is `source_too_large`",
+        f"{_PASSING}::test_a_source_larger_than_the_disk_becomes_the_outputs_that_a_large_disk_gives",
+    ),
+    Row(
+        "such a WAV breaks off while it is converted",
+        "it is resumed, and takes no more of the workspace than its window",
+        f"{_PASSING}::test_a_passing_source_that_breaks_off_is_resumed_and_takes_no_more_than_its_window",
+    ),
+    Row(
+        "the converter of such a WAV dies",
+        "the attempt ends as `converter_crashed`, and the next one downloads it again",
+        f"{_PASSING}::test_a_killed_converter_of_a_passing_source_costs_an_attempt",
+    ),
+    Row(
+        "the workspace's file system cannot give back parts of files",
+        "a WAV that does not fit is `source_too_large`",
+        "tests/unit/application/test_passing_sources.py"
+        "::test_a_file_system_that_gives_nothing_back_ends_the_job_as_too_large",
     ),
     Row(
         "more jobs run at once than the workspace has space for",

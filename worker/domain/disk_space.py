@@ -31,7 +31,7 @@ class OutputsTooLargeError(PermanentError):
 
 
 class WorkspaceTooSmallError(PermanentError):
-    """The source and the outputs need more bytes than the whole workspace has."""
+    """The source and the outputs need more bytes than the whole workspace has, and the source cannot pass through."""
 
     code = ErrorCode.SOURCE_TOO_LARGE
 

@@ -165,6 +165,8 @@ class _Sink:
 
     async def _make_room(self, begin: int, end: int) -> None:
         if begin < end:
+            if not kernel.IS_LINUX:
+                raise NotReleasableError
             try:
                 await run_shielded(asyncio.to_thread(kernel.release, self._file.fileno(), begin, end))
             except OSError as exc:
