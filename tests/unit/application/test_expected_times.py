@@ -13,6 +13,8 @@ import pytest
 
 from tests.fakes.converter import FakeConverter
 from tests.fakes.objects import MemoryObjects
+from tests.fakes.volume import FakeVolume
+from tests.support.events import logged_events
 from tests.support.harness import SOURCE, a_body
 from tests.support.records import a_record
 from tests.support.sounds import silence
@@ -28,9 +30,11 @@ from worker.domain.disk_space import SpaceNeed
 from worker.domain.meter import Speeds
 from worker.domain.outcome import Completed
 from worker.domain.progress import Stage
-from worker.ports import Converted, SourceAudio
+from worker.events import Event
+from worker.ports import Converted, SourceAudio, Volume
 
 _DATA = silence(150)
+_WINDOW_BYTES = 1 << 18
 _DEFAULT = Speeds().download_bytes_per_second
 _OF_100_SECONDS = _DEFAULT + 0.3 * (len(_DATA) / 100 - _DEFAULT)  # learned of one download that takes so long
 
@@ -49,13 +53,15 @@ async def _is_ours() -> None:
 
 
 @asynccontextmanager
-async def a_conversion(root: Path, converter: FakeConverter, speeds: Speeds) -> AsyncIterator[_Running]:
+async def a_conversion(
+    root: Path, converter: FakeConverter, speeds: Speeds, *, volume: Volume | None = None, body: str | None = None
+) -> AsyncIterator[_Running]:
     objects = MemoryObjects("in-bucket", "out-bucket")
     objects.put(SOURCE, _DATA)
     may_come = objects.may_finish[SOURCE] = asyncio.Event()
-    limits = ConversionLimits(1 << 30, 3600, early_bytes=1)
-    job, progress = parse_job(a_body()), JobProgress(speeds)
-    with open_workspace(root, LocalVolume()) as workspace:
+    limits = ConversionLimits(1 << 30, 3600, early_bytes=1, window_bytes=_WINDOW_BYTES)
+    job, progress = parse_job(body or a_body()), JobProgress(speeds)
+    with open_workspace(root, volume or LocalVolume()) as workspace:
         conversion = Conversion(objects, converter, workspace, limits, random=lambda: 0.5)
         running = conversion.run(job, progress, before_upload=_is_ours, claimed=a_record(job_id=job.job_id))
         ending = asyncio.create_task(running)
@@ -93,6 +99,20 @@ async def test_the_speed_of_a_download_is_learned_while_its_source_is_converted(
 
     assert speeds.download_bytes_per_second == pytest.approx(_OF_100_SECONDS)
     assert speeds.conversion_slowness == Speeds().conversion_slowness  # the conversion waited for the download
+
+
+@virtual_time
+async def test_nothing_is_learned_of_a_download_that_waits_for_the_converter(tmp_path: Path) -> None:
+    speeds, volume = Speeds(), FakeVolume(tmp_path, 3 * len(_DATA) // 2)
+    with logged_events() as logged:
+        async with a_conversion(
+            tmp_path, a_converter(), speeds, volume=volume, body=a_body().replace('"flac"', '"wav"')
+        ) as it:
+            await asyncio.sleep(100)
+            it.may_come.set()
+
+    assert logged.one(Event.SOURCE_NOT_KEPT)
+    assert speeds.download_bytes_per_second == Speeds().download_bytes_per_second
 
 
 @virtual_time
