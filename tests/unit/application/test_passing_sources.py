@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ from unittest.mock import Mock
 import pytest
 
 from tests.fakes.converter import FakeConverter
-from tests.fakes.objects import MemoryObjects
-from tests.fakes.volume import FakeVolume
 from tests.support.events import logged_events
-from tests.support.harness import SOURCE, TARGET, Harness, a_harness
+from tests.support.harness import SOURCE, TARGET, Harness
+from tests.support.passing import DISK_BYTES, KIB, SECONDS, WINDOW_BYTES, WatchedObjects, a_body, a_small_disk
 from tests.support.sounds import FFMPEG, run_ffmpeg, silence
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
@@ -27,54 +25,33 @@ from worker.application.consuming.work import Work
 from worker.application.jobs.incoming import Incoming
 from worker.domain.disposition import Ack, Disposition, Reject, Retry
 from worker.domain.errors import ConverterCrashedError, JobCancelledError, UnsupportedAudioError, WorkerError
-from worker.domain.job import ObjectLocation
+from worker.domain.job import OutputSpec
 from worker.domain.progress import Stage, Status
 from worker.events import Event
-from worker.ports import ReadOnceError, SourceObject
-
-KIB = 1024
-WINDOW_BYTES = 256 * KIB
-# The source has 960 kB, and a WAV of it as much: the workspace can hold either, and not both.
-DISK_BYTES = 1_400 * KIB
-SECONDS = 60
+from worker.ports import Artifact, Converted, OutputLimitError, ReadOnceError, SourceAudio
 
 
-class WatchedObjects(MemoryObjects):
-    """Notes the most that a source has taken of the disk, and how often one was downloaded."""
+class ShortConverter(FakeConverter):
+    """Reads nothing of a source that passes, and writes outputs of `output_bytes`, as far as they may be so large."""
 
-    def __init__(self) -> None:
-        super().__init__("in-bucket", "out-bucket")
-        self.peak_bytes = 0
-        self.downloads = 0
+    output_bytes = 1
 
-    async def download(self, source: ObjectLocation, path: Path, **arguments: Any) -> SourceObject:
-        on_bytes = arguments.pop("on_bytes")
-
-        def watched(done: int) -> None:
-            self.peak_bytes = max(self.peak_bytes, path.stat().st_blocks * 512)
-            on_bytes(done)
-
-        self.downloads += 1
-        return await super().download(source, path, on_bytes=watched, **arguments)
-
-
-def a_body(audio_format: str = "wav", **options: object) -> str:
-    output = {"target": str(TARGET), "format": audio_format, **options}
-    return json.dumps({"job_id": "ep-1", "source": str(SOURCE), "outputs": [output]})
-
-
-@asynccontextmanager
-async def a_small_disk(
-    root: Path, *, disk_bytes: int = DISK_BYTES, **parts: Any
-) -> AsyncIterator[tuple[Harness, WatchedObjects]]:
-    """A harness whose workspace can hold the source, but not an output as large beside it."""
-    objects = WatchedObjects()
-    parts = {"window_bytes": WINDOW_BYTES, **parts}
-    async with a_harness(root, objects=objects, volume=FakeVolume(root, disk_bytes), **parts) as harness:
-        objects.put(SOURCE, silence(SECONDS))
-        if isinstance(harness.converter, FakeConverter):
-            harness.converter.predicts_from_front = True
-        yield harness, objects
+    async def convert(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[OutputSpec, Path]],
+        *,
+        max_file_bytes: int | None = None,
+        **_: Any,
+    ) -> Converted:
+        self.conversions += 1
+        if max_file_bytes is not None and self.output_bytes > max_file_bytes:
+            raise OutputLimitError
+        for _spec, path in outputs:
+            path.write_bytes(bytes(self.output_bytes))
+        artifacts = [Artifact(path, float(SECONDS), 0, self.output_bytes) for _, path in outputs]
+        return Converted(tuple(artifacts), float(SECONDS))
 
 
 @asynccontextmanager
@@ -184,23 +161,35 @@ async def test_a_file_system_that_gives_nothing_back_ends_the_job_as_too_large(
 
 
 @virtual_time
-async def test_an_output_that_outgrows_its_estimate_has_the_source_come_again_and_not_for_ever(tmp_path: Path) -> None:
-    async with a_small_disk(tmp_path) as (harness, objects):
-        assert await harness.handle(a_body("mp3", bitrate_kbps=8)) == Ack()  # 60 kB are expected, and 960 come
+async def test_a_converter_that_needs_no_more_of_the_source_still_has_all_of_it_come(tmp_path: Path) -> None:
+    async with a_small_disk(tmp_path, disk_bytes=900 * KIB, converter=ShortConverter()) as (harness, objects):
+        assert await harness.handle(a_body("flac")) == Ack()
 
-        assert objects.get(TARGET) is not None
-        assert harness.converter.conversions > 2
-        assert objects.downloads < 8
+        assert objects.downloads == 3
+        assert objects.peak_bytes <= WINDOW_BYTES
+        assert harness.files() == []
+
+
+@virtual_time
+async def test_an_output_that_outgrows_its_estimate_has_the_source_come_again(tmp_path: Path) -> None:
+    async with a_small_disk(tmp_path, disk_bytes=900 * KIB, converter=ShortConverter()) as (harness, objects):
+        harness.converter.output_bytes = 500 * KIB  # type: ignore[attr-defined]
+
+        assert await harness.handle(a_body("mp3", bitrate_kbps=8)) == Ack()  # 60 kB and 256 KiB are expected
+
+        assert harness.converter.conversions == 2
+        assert objects.downloads == 3
 
 
 @virtual_time
 async def test_an_output_that_outgrows_the_disk_ends_the_job(tmp_path: Path) -> None:
-    async with a_small_disk(tmp_path, disk_bytes=900 * KIB) as (harness, objects):
-        await harness.handle(a_body("mp3", bitrate_kbps=8))
+    async with a_small_disk(tmp_path, disk_bytes=900 * KIB, converter=ShortConverter()) as (harness, objects):
+        harness.converter.output_bytes = 800 * KIB  # type: ignore[attr-defined]
 
-        assert harness.record().error is not None
+        assert isinstance(await harness.handle(a_body("mp3", bitrate_kbps=8)), Retry | Reject)
+
         assert harness.record().status is not Status.COMPLETED
-        assert objects.downloads < 8
+        assert objects.downloads < 6
         assert harness.files() == []
 
 
