@@ -28,11 +28,11 @@ from worker.domain.errors import ConverterCrashedError, JobCancelledError, Unsup
 from worker.domain.job import OutputSpec
 from worker.domain.progress import Stage, Status
 from worker.events import Event
-from worker.ports import Artifact, Converted, OutputLimitError, ReadOnceError, SourceAudio
+from worker.ports import Artifact, Converted, IncomingSource, OutputLimitError, ReadOnceError, SourceAudio
 
 
 class ShortConverter(FakeConverter):
-    """Reads nothing of a source that passes, and writes outputs of `output_bytes`, as far as they may be so large."""
+    """Reads one byte of a source that passes, and writes outputs of `output_bytes`, as far as they may be so large."""
 
     output_bytes = 1
 
@@ -43,8 +43,12 @@ class ShortConverter(FakeConverter):
         outputs: Sequence[tuple[OutputSpec, Path]],
         *,
         max_file_bytes: int | None = None,
+        incoming: IncomingSource | None = None,
         **_: Any,
     ) -> Converted:
+        assert incoming is not None
+        await incoming.wait_for_more_than(0)
+        incoming.read_up_to(1)
         self.conversions += 1
         if max_file_bytes is not None and self.output_bytes > max_file_bytes:
             raise OutputLimitError
@@ -260,6 +264,15 @@ async def test_a_converter_that_reads_again_what_is_gone_is_told_so(tmp_path: Pa
     await incoming.wait_for_more_than(50)
     with pytest.raises(ReadOnceError):
         await incoming.wait_for_more_than(0)
+
+
+async def test_the_front_comes_before_anybody_reads_however_small_the_window_is(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    incoming = Incoming(source, 64 * KIB)
+    incoming.size_bytes = 1024 * KIB
+    source.write_bytes(bytes(64 * KIB))  # a sixteenth
+
+    assert await asyncio.wait_for(incoming.wait_for_room(), 5) == (0, 0)
 
 
 @pytest.mark.parametrize(
