@@ -13,6 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from tests.fakes.converter import FakeConverter
+from tests.fakes.volume import FakeVolume
 from tests.support.events import logged_events
 from tests.support.harness import SOURCE, TARGET, Harness
 from tests.support.passing import DISK_BYTES, KIB, SECONDS, WINDOW_BYTES, WatchedObjects, a_body, a_small_disk
@@ -35,6 +36,7 @@ class ShortConverter(FakeConverter):
     """Reads one byte of a source that passes, and writes outputs of `output_bytes`, as far as they may be so large."""
 
     output_bytes = 1
+    volume: FakeVolume | None = None  # which others leave when a conversion begins
 
     async def convert(
         self,
@@ -50,6 +52,8 @@ class ShortConverter(FakeConverter):
         await incoming.wait_for_more_than(0)
         incoming.read_up_to(1)
         self.conversions += 1
+        if self.volume is not None:
+            self.volume.foreign_bytes = 0
         if max_file_bytes is not None and self.output_bytes > max_file_bytes:
             raise OutputLimitError
         for _spec, path in outputs:
@@ -176,10 +180,13 @@ async def test_a_converter_that_needs_no_more_of_the_source_still_has_all_of_it_
 
 @virtual_time
 async def test_an_output_that_outgrows_its_estimate_has_the_source_come_again(tmp_path: Path) -> None:
-    async with a_small_disk(tmp_path, disk_bytes=900 * KIB, converter=ShortConverter()) as (harness, objects):
-        harness.converter.output_bytes = 500 * KIB  # type: ignore[attr-defined]
+    converter = ShortConverter()
+    converter.output_bytes = 500 * KIB  # 60 kB and 256 KiB are expected
+    async with a_small_disk(tmp_path, disk_bytes=10 * DISK_BYTES, converter=converter) as (harness, objects):
+        converter.volume = volume = harness.volume  # type: ignore[assignment]
+        volume.foreign_bytes = 10 * DISK_BYTES - 900 * KIB  # type: ignore[attr-defined]
 
-        assert await harness.handle(a_body("mp3", bitrate_kbps=8)) == Ack()  # 60 kB and 256 KiB are expected
+        assert await harness.handle(a_body("mp3", bitrate_kbps=8)) == Ack()
 
         assert harness.converter.conversions == 2
         assert objects.downloads == 3
