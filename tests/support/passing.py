@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from tests.fakes.objects import MemoryObjects
 from tests.fakes.volume import FakeVolume
 from tests.support.harness import SOURCE, TARGET, Harness, a_harness
 from tests.support.sounds import silence
-from worker.domain.job import ObjectLocation
-from worker.ports import SourceObject
+from worker.domain.job import ObjectLocation, OutputSpec
+from worker.ports import Artifact, Converted, IncomingSource, OutputLimitError, SourceAudio, SourceObject
 
 KIB = 1024
 WINDOW_BYTES = 256 * KIB
@@ -40,6 +40,36 @@ class WatchedObjects(MemoryObjects):
 
         self.downloads += 1
         return await super().download(source, path, on_bytes=watched, **arguments)
+
+
+class ShortConverter(FakeConverter):
+    """Reads one byte of a source that passes, and writes outputs of `output_bytes`, as far as they may be so large."""
+
+    output_bytes = 1
+    volume: FakeVolume | None = None  # which others leave when a conversion begins
+
+    async def convert(
+        self,
+        source: Path,
+        audio: SourceAudio,
+        outputs: Sequence[tuple[OutputSpec, Path]],
+        *,
+        max_file_bytes: int | None = None,
+        incoming: IncomingSource | None = None,
+        **_: Any,
+    ) -> Converted:
+        assert incoming is not None
+        await incoming.wait_for_more_than(0)
+        incoming.read_up_to(1)
+        self.conversions += 1
+        if self.volume is not None:
+            self.volume.foreign_bytes = 0
+        if max_file_bytes is not None and self.output_bytes > max_file_bytes:
+            raise OutputLimitError
+        for _spec, path in outputs:
+            path.write_bytes(bytes(self.output_bytes))
+        artifacts = [Artifact(path, float(SECONDS), 0, self.output_bytes) for _, path in outputs]
+        return Converted(tuple(artifacts), float(SECONDS))
 
 
 def a_body(audio_format: str = "wav", **options: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,18 @@ from unittest.mock import Mock
 
 import pytest
 
-from tests.fakes.converter import FakeConverter
-from tests.fakes.volume import FakeVolume
 from tests.support.events import logged_events
 from tests.support.harness import SOURCE, TARGET, Harness
-from tests.support.passing import DISK_BYTES, KIB, SECONDS, WINDOW_BYTES, WatchedObjects, a_body, a_small_disk
+from tests.support.passing import (
+    DISK_BYTES,
+    KIB,
+    SECONDS,
+    WINDOW_BYTES,
+    ShortConverter,
+    WatchedObjects,
+    a_body,
+    a_small_disk,
+)
 from tests.support.sounds import FFMPEG, run_ffmpeg, silence
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
@@ -26,40 +33,9 @@ from worker.application.consuming.work import Work
 from worker.application.jobs.incoming import Incoming
 from worker.domain.disposition import Ack, Disposition, Reject, Retry
 from worker.domain.errors import ConverterCrashedError, JobCancelledError, UnsupportedAudioError, WorkerError
-from worker.domain.job import OutputSpec
 from worker.domain.progress import Stage, Status
 from worker.events import Event
-from worker.ports import Artifact, Converted, IncomingSource, OutputLimitError, ReadOnceError, SourceAudio
-
-
-class ShortConverter(FakeConverter):
-    """Reads one byte of a source that passes, and writes outputs of `output_bytes`, as far as they may be so large."""
-
-    output_bytes = 1
-    volume: FakeVolume | None = None  # which others leave when a conversion begins
-
-    async def convert(
-        self,
-        source: Path,
-        audio: SourceAudio,
-        outputs: Sequence[tuple[OutputSpec, Path]],
-        *,
-        max_file_bytes: int | None = None,
-        incoming: IncomingSource | None = None,
-        **_: Any,
-    ) -> Converted:
-        assert incoming is not None
-        await incoming.wait_for_more_than(0)
-        incoming.read_up_to(1)
-        self.conversions += 1
-        if self.volume is not None:
-            self.volume.foreign_bytes = 0
-        if max_file_bytes is not None and self.output_bytes > max_file_bytes:
-            raise OutputLimitError
-        for _spec, path in outputs:
-            path.write_bytes(bytes(self.output_bytes))
-        artifacts = [Artifact(path, float(SECONDS), 0, self.output_bytes) for _, path in outputs]
-        return Converted(tuple(artifacts), float(SECONDS))
+from worker.ports import ReadOnceError
 
 
 @asynccontextmanager
