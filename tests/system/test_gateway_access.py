@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -156,3 +157,26 @@ async def test_streams_beyond_the_limit_are_refused_until_one_ends(
 
     assert (refused.problem["status"], refused.headers["retry-after"]) == (503, "2")
     assert allowed.record["status"] == "queued"
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://localhost/jobs/unknown", b"404"),
+        (b"http://127.0.0.1:1/jobs?limit=1", b"200"),
+        (b"http://evil.example.com/jobs", b"403"),
+    ],
+)
+async def test_a_target_in_absolute_form_is_judged_by_the_host_that_it_names(
+    target: bytes, status: bytes, gateway: GatewayProcess
+) -> None:
+    address = urlsplit(gateway.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        writer.write(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    finally:
+        writer.close()
+
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert status != b"404" or b"there is no job unknown" in body

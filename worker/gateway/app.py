@@ -26,6 +26,7 @@ from worker.gateway.part_uploads import PartUploadRoutes
 from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import add_handlers
 from worker.gateway.streams import StreamRoutes
+from worker.gateway.targets import OriginForm
 from worker.settings import Settings
 
 
@@ -74,7 +75,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
     app.openapi = cache(partial(document_of, app))  # type: ignore[method-assign]  # anybody may ask, without limit
     answered = AnsweredInDrain(app)
     measured = Measured(_guarded(answered, settings, connections))
-    return Gateway(ReadToTheEnd(HeadAsGet(measured)), feeds, health, answered)
+    return Gateway(ReadToTheEnd(OriginForm(HeadAsGet(measured))), feeds, health, answered)
 
 
 def _guarded(app: ASGIApp, settings: Settings, connections: Connections) -> ASGIApp:
