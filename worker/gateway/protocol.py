@@ -22,6 +22,9 @@ class ProblemProtocol(H11Protocol):
     of a body within as many seconds of its answer, and one that takes nothing of an answer for `answer_seconds`.
     uvicorn alone would wait for each without end. It limits the time between requests; the application limits the
     time for a body that it reads.
+
+    A client that closes its side of the connection once it has sent its requests is answered before it is
+    disconnected. uvicorn alone would drop it.
     """
 
     request_seconds = 10.0
@@ -32,6 +35,7 @@ class ProblemProtocol(H11Protocol):
         self._request = _Deadline(self.loop, self.request_seconds, transport.close)
         self._taking = _Deadline(self.loop, self.answer_seconds, self._require_taking)
         self._untaken = 0  # bytes, when that deadline was set
+        self._is_half_closed = False  # the client sends nothing more
         transport.set_write_buffer_limits(high=0)  # `pause_writing` is called where a single byte is not taken at once
         self._request.begin()
 
@@ -53,9 +57,22 @@ class ProblemProtocol(H11Protocol):
         else:
             self._request.begin()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client sends nothing more. Returns whether the connection stays open for an answer.
+
+        A client that has gone away looks the same. Of an answer that has begun that matters, since it may be a stream
+        without an end: it is ended. Others come soon.
+        """
+        if self.conn.their_state is h11.SEND_BODY:
+            self.send_400_response("")
+        self._is_half_closed = True
+        return self._is_answering and not self.cycle.response_started and not self.transport.is_closing()
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self._is_answering and self.conn.their_state is h11.SEND_BODY:
+        if self._is_half_closed and not self._is_answering:
+            self.transport.close()
+        elif not self._is_answering and self.conn.their_state is h11.SEND_BODY:
             self._request.begin()
 
     @property
