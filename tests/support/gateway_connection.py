@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Send
 from uvicorn.server import ServerState
 
 from tests.support.waiting import wait_until
+from worker.gateway.open_files import Connections
 from worker.gateway.protocol import ProblemProtocol
 from worker.gateway.serving import config_of
 
@@ -42,7 +43,9 @@ async def connected(app: ASGIApp) -> AsyncIterator[Connection]:
     config.load()
     ours, theirs = socket.socketpair()
     state = ServerState()
-    transport, _ = await loop.connect_accepted_socket(lambda: ProblemProtocol(config, state, {}), theirs)
+    transport, _ = await loop.connect_accepted_socket(
+        lambda: ProblemProtocol(Connections(None), config, state), theirs
+    )
     reader, writer = await asyncio.open_connection(sock=ours)
     try:
         yield Connection(reader, writer, state.connections)

@@ -130,6 +130,32 @@ async def test_clients_that_complete_no_request_make_room_for_others(
     assert (refused.status, set(ends), again.status) == (503, {b""}, 200)
 
 
+async def test_a_flood_of_idle_connections_keeps_neither_probes_nor_the_table_from_answering(
+    stack: Stack, start_gateway: Callable[..., GatewayProcess]
+) -> None:
+    gateway = start_gateway(stack, OPEN_FILES)
+    address = urlsplit(gateway.url)
+    probes = []
+    connected = []
+
+    for _ in range(5):
+        connecting = (asyncio.open_connection(address.hostname, address.port) for _ in range(OPEN_FILES))
+        connected += await asyncio.gather(*connecting)
+        async with gateway.client() as client:
+            probes.append(await client.get("/livez"))
+    async with gateway.client() as client, asyncio.timeout(30):
+        while (again := await client.get("/jobs")).status == 503:  # noqa: ASYNC110 - until the idle ones are gone
+            await asyncio.sleep(0.05)
+
+    for _, writer in connected:
+        writer.close()
+    assert [probe.status for probe in probes] == [200] * 5
+    assert max(probe.seconds for probe in probes) < 2
+    assert again.status == 200
+    problems = [line["event"] for line in gateway.process.lines if line["level"] in {"warning", "error"}]
+    assert problems == ["gateway.limited"]  # neither the table nor Redis is unavailable
+
+
 async def test_what_is_no_http_is_refused_with_a_problem_and_counted_and_not_logged(gateway: GatewayProcess) -> None:
     unreadable = requests("", 400, "other")
     async with gateway.client() as client:

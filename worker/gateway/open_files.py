@@ -5,23 +5,52 @@ from __future__ import annotations
 import resource
 from collections.abc import Sized
 from contextlib import suppress
+from typing import Protocol
 
 from worker.events import Event, emit
 
 _OWN_FILES = 64  # listeners, connections to AWS and Redis, and files that are read
+_OF_PROBES = 16  # of these, for connections beyond the limit: requests of probes are answered there, others refused
 _SHARE_OF_REQUESTS = 4  # one connection in so many is kept for requests that are no streams
 
 
+class Disconnectable(Protocol):
+    """The server's side of a connection."""
+
+    def disconnect(self) -> None:
+        """Close the connection at once, whatever has not been sent."""
+        ...
+
+
 class Connections:
-    """The connections that are `open`, and how many there may be at `most` (None: any number)."""
+    """The connections that are `open`, and how many there may be at `most` (None: any number).
+
+    Those without a complete request are `waiting`, the one that has waited for the longest time first.
+    """
 
     def __init__(self, most: int | None) -> None:
         self.most = most
         self.open: Sized = ()
+        self.waiting: dict[Disconnectable, None] = {}
 
     @property
     def are_full(self) -> bool:
         return self.most is not None and len(self.open) >= self.most
+
+    def make_room(self, beginning: int) -> bool:
+        """Whether there is room for one more, beside so many that are not open yet. One that waits makes room."""
+        if self.most is None or len(self.open) + beginning < self.most + _OF_PROBES:
+            return True
+        return self.disconnect_one()
+
+    def disconnect_one(self) -> bool:
+        """Disconnect the one that has waited for the longest time. False where none waits."""
+        longest = next(iter(self.waiting), None)
+        if longest is None:
+            return False
+        del self.waiting[longest]
+        longest.disconnect()
+        return True
 
 
 def raise_open_files() -> int | None:

@@ -7,9 +7,12 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import h11
+from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from worker.gateway.instruments import count_unreadable
+from worker.gateway.open_files import Connections
 from worker.gateway.problems import ProblemError
 
 _UNREADABLE = ProblemError(HTTPStatus.BAD_REQUEST, "this is no request of HTTP/1.1 that can be read")
@@ -30,6 +33,10 @@ class ProblemProtocol(H11Protocol):
     request_seconds = 10.0
     answer_seconds = 60.0
 
+    def __init__(self, connections: Connections, config: Config, server_state: ServerState) -> None:
+        super().__init__(config, server_state, app_state={})
+        self._waiting = connections.waiting
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._request = _Deadline(self.loop, self.request_seconds, transport.close)
@@ -38,9 +45,15 @@ class ProblemProtocol(H11Protocol):
         self._is_half_closed = False  # the client sends nothing more
         transport.set_write_buffer_limits(high=0)  # `pause_writing` is called where a single byte is not taken at once
         self._request.begin()
+        self._waiting[self] = None
+
+    def disconnect(self) -> None:
+        """Close the connection at once, whatever has not been sent."""
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._waiting.pop(self, None)
         self._request.end()
         self._taking.end()
 
@@ -49,6 +62,7 @@ class ProblemProtocol(H11Protocol):
         super().data_received(data)
         if self._is_answering:
             self._request.end()
+            self._waiting.pop(self, None)
         elif is_of_body and self.conn.their_state is h11.IDLE:  # that was the rest: the connection is idle
             self._request.end()
             self.timeout_keep_alive_task = self.loop.call_later(
@@ -70,6 +84,8 @@ class ProblemProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if not self._is_answering and not self.transport.is_closing():
+            self._waiting[self] = None
         if self._is_half_closed and not self._is_answering:
             self.transport.close()
         elif not self._is_answering and self.conn.their_state is h11.SEND_BODY:

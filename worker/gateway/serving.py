@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from socket import socket
 
 import uvicorn
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp
 from worker.adapters.http.listening import CannotListenError, listen
 from worker.bootstrap.gateway import open_gateway
 from worker.events import Event, emit
+from worker.gateway.accepting import Accepting
 from worker.gateway.app import Gateway, make_gateway
 from worker.gateway.open_files import Connections, connections_within, raise_open_files, streams_within
 from worker.gateway.protocol import ProblemProtocol
@@ -84,8 +86,7 @@ def config_of(app: ASGIApp) -> uvicorn.Config:
 
 
 async def _serve(gateway: Gateway, listeners: Sequence[socket], connections: Connections) -> None:
-    server = _Server(config_of(gateway.app))
-    connections.open = server.server_state.connections
+    server = _Server(config_of(gateway.app), connections)
 
     def stop(number: signal.Signals) -> None:
         if not server.should_exit:
@@ -98,6 +99,19 @@ async def _serve(gateway: Gateway, listeners: Sequence[socket], connections: Con
 
 
 class _Server(uvicorn.Server):
+    """uvicorn's server, with our way of accepting connections."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
+        connections.open = self.server_state.connections
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        assert sockets is not None
+        make_protocol = partial(ProblemProtocol, self._connections, self.config, self.server_state)
+        self.servers = [Accepting(sockets, make_protocol, self._connections)]  # type: ignore[list-item]
+        self.started = True
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals alone: uvicorn would raise them again after its end, and they are handled here."""
