@@ -90,6 +90,21 @@ def test_the_schema_refuses_what_the_parser_refuses(document: Any) -> None:
     check(document)
 
 
+def test_a_key_of_too_many_characters_is_refused_by_the_schema_too() -> None:
+    output = {"target": "s3://podcasts-out/a.mp3", "format": "mp3"}
+    for length, is_valid in ((1024, True), (1025, False)):
+        key = "k" * length
+        for source, outputs in (
+            (f"s3://podcasts-in/{key}", [output]),
+            ([{"source": f"s3://podcasts-in/{key}"}], [output]),
+            ("s3://podcasts-in/a.wav", [output | {"target": f"s3://podcasts-out/{key}"}]),
+            ("s3://podcasts-in/a.wav", [output | {"cover": f"s3://podcasts-in/{key}"}]),
+        ):
+            document = {"job_id": "ep-0142", "source": source, "outputs": outputs}
+            assert _MESSAGE.is_valid(document) is is_valid
+            assert (_problem_with(document) is None) is is_valid
+
+
 @given(jobs())
 def test_the_schema_accepts_every_job(job: Job) -> None:
     _MESSAGE.validate(json.loads(to_body(job)))

@@ -28,7 +28,7 @@ class ObjectLocation:
     The bucket may be an access point, by its ARN or its alias.
     """
 
-    TEXT: ClassVar = Pattern(rf"s3://{_BUCKET.pattern}/[\s\S]+", "s3://bucket/key")
+    TEXT: ClassVar = Pattern(rf"s3://{_BUCKET.pattern}/[\s\S]{{1,{MAX_KEY_BYTES}}}", "s3://bucket/key")
     bucket: str
     key: str
 
