@@ -52,7 +52,7 @@ def group(text: str) -> str:
 
 def seconds(text: str) -> float:
     with suppress(ValueError):
-        seconds = float(text)
+        seconds = float(_ascii(text))
         if 0 < seconds < math.inf:
             return seconds
     raise argparse.ArgumentTypeError("must be a number of seconds above 0")
@@ -60,7 +60,7 @@ def seconds(text: str) -> float:
 
 def count(text: str) -> int:
     with suppress(ValueError):
-        count = int(text)
+        count = int(_ascii(text))
         if count > 0:
             return count
     raise argparse.ArgumentTypeError("must be a whole number above 0")
@@ -84,10 +84,17 @@ def since(text: str) -> datetime:
 
 def _ago_seconds(text: str) -> float:
     """The seconds in a text such as `90m`. Raises ValueError, also for a negative number."""
-    seconds = float(text[:-1]) * _AGO_SECONDS[text[-1]]
+    seconds = float(_ascii(text[:-1])) * _AGO_SECONDS[text[-1]]
     if seconds < 0:
         raise ValueError(text)
     return seconds
+
+
+def _ascii(text: str) -> str:
+    """The text. Raises ValueError where Python would read digits of other scripts."""
+    if not text.isascii():
+        raise ValueError(text)
+    return text
 
 
 def base_url(text: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.fields import FieldInfo
 
 from worker.adapters.machine import machine_limits
@@ -37,6 +37,7 @@ from worker.settings.values import (
     S3Outputs,
     SandboxMode,
     Seconds,
+    SecondsOfSound,
     ServerSideEncryption,
     Size,
     StorageClass,
@@ -121,9 +122,7 @@ class Settings(BaseModel):
     max_output_bytes: Size = Field(
         20 * 1024**3, description="A job is refused whose outputs are larger than that together."
     )
-    max_duration_seconds: Annotated[FiniteFloat, Gt(0)] = Field(
-        43_200.0, description="A source that plays longer is refused."
-    )
+    max_duration_seconds: SecondsOfSound = Field(43_200.0, description="A source that plays longer is refused.")
     drain_seconds: Annotated[float, Ge(0), Le(MAX_IN_FLIGHT_SECONDS)] = Field(
         100.0,
         description="The longest time from the stop signal to the last release; at least a second. "

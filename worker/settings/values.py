@@ -16,7 +16,9 @@ from worker.application.messages.s3_outputs import S3EventOutputs
 from worker.domain.errors import InvalidMessageError
 from worker.ports import MAX_IN_FLIGHT_SECONDS
 
-_SIZE = re.compile(r"(\d+)\s*(?:([KMGT])(iB|B)?|B)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]+)\s*(?:([KMGT])(iB|B)?|B)?", re.IGNORECASE)
+_MOST_BYTES = 2**60  # the system takes no limit on a file's size that is much larger
+_MOST_SECONDS_OF_SOUND = 10_000_000  # as in messages; the converter does not read much larger numbers
 
 
 def _size_in_bytes(value: object) -> object:
@@ -71,7 +73,14 @@ Environment = Annotated[
 ]
 Seconds = Annotated[float, Gt(0), Le(MAX_IN_FLIGHT_SECONDS)]
 TimeoutSeconds = Annotated[float, Gt(0), Le(10)]
-Size = Annotated[int, Ge(1), BeforeValidator(_size_in_bytes), Expects("a size in bytes, such as 1048576 or 5GiB")]
+SecondsOfSound = Annotated[float, Gt(0), Le(_MOST_SECONDS_OF_SOUND)]
+Size = Annotated[
+    int,
+    Ge(1),
+    Le(_MOST_BYTES),
+    BeforeValidator(_size_in_bytes),
+    Expects("a size in bytes, such as 1048576 or 5GiB, of at most 1048576TiB"),
+]
 Port = Annotated[int, Ge(1), Le(65535)]
 HttpPort = Annotated[
     Annotated[int, Ge(0), Le(65535)] | None,
