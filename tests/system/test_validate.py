@@ -207,3 +207,10 @@ async def test_a_document_that_is_nested_too_deeply_is_none() -> None:
     found = findings_of(done)
     assert done.returncode == 1
     assert found["health"]["detail"].startswith("answered 200")
+
+
+async def test_the_advice_for_a_server_that_is_no_worker_is_to_check_the_url() -> None:
+    done = await validated(lambda _: web.Response(status=404))
+
+    assert done.returncode == 1
+    assert {check["advice"] for check in json.loads(done.stdout)["checks"][:3]} == {"check the URL"}

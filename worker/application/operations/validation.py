@@ -14,19 +14,25 @@ from worker.application.operations.health import LIVE_SECONDS
 
 ANSWER_SECONDS = 2.0  # within which any probe must be answered
 _LOOK = "look at its log"
+_NO = 503
 
 
 def judge_live(status: int) -> Verdict:
     if status == 200:
         return Verdict(State.OK, "is alive")
-    return Verdict(State.FAILED, f"answered {status}", f"{_LOOK}: its event loop or its poll loop is stuck")
+    return _not_yes(status, f"{_LOOK}: its event loop or its poll loop is stuck")
 
 
 def judge_ready(status: int) -> Verdict:
     if status == 200:
         return Verdict(State.OK, "is ready")
     advice = "wait for its first poll; run worker doctor in its environment; it is not ready while it drains, either"
-    return Verdict(State.FAILED, f"answered {status}", advice)
+    return _not_yes(status, advice)
+
+
+def _not_yes(status: int, advice: str) -> Verdict:
+    """The verdict on a probe that did not answer yes. It says no with 503; any other answer is of another server."""
+    return Verdict(State.FAILED, f"answered {status}", advice if status == _NO else "check the URL")
 
 
 def judge_health(status: int, body: bytes) -> Verdict:
