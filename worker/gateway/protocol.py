@@ -58,6 +58,10 @@ class ProblemProtocol(H11Protocol):
         self._taking.end()
 
     def data_received(self, data: bytes) -> None:
+        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            data = data.lstrip(b"\r\n")  # empty lines before a request are passed over (RFC 9112, section 2.2)
+            if not data:
+                return
         is_of_body = self.conn.their_state is h11.SEND_BODY
         super().data_received(data)
         if self._is_answering:

@@ -167,3 +167,18 @@ async def test_a_slow_answer_and_a_body_that_is_still_read_have_no_deadline_here
         answer = await client.answer()
 
     assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@virtual_time
+@pytest.mark.parametrize(("requests", "seconds"), [(b"", REQUEST_SECONDS), (GET, KEEP_ALIVE_SECONDS)])
+async def test_empty_lines_keep_no_connection_open(requests: bytes, seconds: float) -> None:
+    async with connected(refuse) as client:
+        if requests:
+            client.writer.write(requests)
+            await client.answer()
+        ending = asyncio.create_task(seconds_to_end(client))
+        while not ending.done():
+            client.writer.write(b"\r\n")
+            await asyncio.sleep(0.9)
+
+        assert ending.result() == pytest.approx(seconds)

@@ -136,3 +136,11 @@ async def test_what_is_no_head_behind_a_request_is_a_problem_after_its_answer() 
     assert [answer[:13] for answer in answers] == [b"HTTP/1.1 401 ", b"HTTP/1.1 400 "]
     assert rest == b""
     assert answers_counted() == before + 2
+
+
+async def test_empty_lines_in_front_of_a_request_are_passed_over() -> None:
+    async with connected(refuse) as client:
+        for _ in range(2):
+            client.writer.write(b"\r\n\r\n")
+            client.writer.write(b"\r\nGET /jobs HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await client.answer()).startswith(b"HTTP/1.1 401 ")
