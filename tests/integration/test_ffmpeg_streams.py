@@ -10,7 +10,7 @@ import pytest
 from tests.mutation.trial import convert as convert_to_wav
 from tests.support.adts import flipped, frames_of
 from tests.support.conversions import an_output, converted
-from tests.support.ogg import page, split, without_last_mark
+from tests.support.ogg import joined_late, later, page, split, without_last_mark
 from tests.support.pcm import read_wav
 from tests.support.sounds import FFMPEG, SECONDS, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
@@ -114,6 +114,24 @@ async def test_opus_that_begins_late_has_the_length_of_its_sound(tmp_path: Path)
     run_ffmpeg("-i", str(sound("plain.opus")), "-c", "copy", "-bsf:a", "setts=ts=TS+48000*1000", str(late))
 
     assert await seconds_of(tmp_path, "late.opus", late.read_bytes()) == pytest.approx(SECONDS, abs=0.02)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.5, 5000.0])
+async def test_vorbis_that_begins_late_has_the_length_of_its_sound(seconds: float, tmp_path: Path) -> None:
+    content = later(sound("plain.ogg").read_bytes(), round(seconds * 44_100))
+
+    assert await seconds_of(tmp_path, "late.ogg", content) == pytest.approx(SECONDS, abs=0.001)
+
+
+@pytest.mark.parametrize(("codec", "suffix", "seconds"), [("libvorbis", "ogg", 2.0898), ("libopus", "opus", 2.1)])
+async def test_a_live_stream_that_was_joined_a_moment_late_is_whole(
+    codec: str, suffix: str, seconds: float, tmp_path: Path
+) -> None:
+    whole = tmp_path / f"whole.{suffix}"
+    run_ffmpeg("-i", str(sound("plain.wav")), "-c:a", codec, "-page_duration", "200000", str(whole))
+    content = joined_late(whole.read_bytes(), 1)
+
+    assert await seconds_of(tmp_path, f"late.{suffix}", content) == pytest.approx(seconds, abs=0.02)
 
 
 async def test_a_part_of_a_flac_with_the_header_of_all_of_it_is_whole(tmp_path: Path) -> None:

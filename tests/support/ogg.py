@@ -49,3 +49,22 @@ def without_last_mark(data: bytes) -> bytes:
 def _unmarked(pages: Iterable[bytes]) -> Iterator[bytes]:
     for raw in pages:
         yield sealed(raw[:5] + bytes([raw[5] & ~LAST]) + raw[6:])
+
+
+def later(data: bytes, granules: int) -> bytes:
+    """The file with its sound so much later, as in a recording of a live stream."""
+    return b"".join(_later(split(data), granules))
+
+
+def _later(pages: Iterable[bytes], granules: int) -> Iterator[bytes]:
+    for raw in pages:
+        (granule,) = struct.unpack_from("<q", raw, 6)
+        yield sealed(raw[:6] + struct.pack("<q", granule + granules) + raw[14:]) if granule > 0 else raw
+
+
+def joined_late(data: bytes, missing: int) -> bytes:
+    """The file without so many of its first pages with sound, and the others numbered in a row."""
+    pages = split(data)
+    headers = [raw for raw in pages if struct.unpack_from("<q", raw, 6) == (0,)]
+    kept = [*headers, *pages[len(headers) + missing :]]
+    return b"".join(sealed(raw[:18] + struct.pack("<I", number) + raw[22:]) for number, raw in enumerate(kept))

@@ -12,6 +12,7 @@ from zlib import crc32
 from worker.domain.containers.behind import repairs_behind
 from worker.domain.containers.ogg_codecs import HEAD_BYTES, OggCodec, begin_of, codec_of, first_sample_of
 from worker.domain.containers.ogg_pages import CAPTURE, MAX_PAGES, Page, pages
+from worker.domain.containers.ogg_vorbis import MODES_BYTES
 from worker.domain.containers.structure import CUT_OFF, MAX_PARTS, ReadAt, Structure, damaged, range_to
 
 _NO_HEADER = damaged("a stream of the Ogg file begins without its header")
@@ -39,6 +40,7 @@ class _Stream:
     has_gap: bool = False
     packets: int = 1  # how many of its header packets have been read
     setup: int = 0  # a checksum of the third of them, which in Vorbis has the codebooks
+    setup_end: bytes = b""
 
     @property
     def has_lost_sound(self) -> bool:
@@ -77,8 +79,11 @@ class _Stream:
         for length in page.lacing:
             if self.packets == 2:
                 self.setup = crc32(body[offset : offset + length], self.setup)
+                self.setup_end = (self.setup_end + body[offset : offset + length])[-MODES_BYTES:]
             offset += length
             self.packets += length < 255
+            if self.packets == 3 and self.codec is not None and not self.codec.blocks:
+                self.codec = self.codec.set_up(self.setup_end)
 
     def add(self, page: Page) -> None:
         missing = (page.number - self.number - 1) & 0xFFFF_FFFF

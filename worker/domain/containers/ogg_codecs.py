@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from worker.domain.containers.ogg_pages import Page
+from worker.domain.containers.ogg_vorbis import blocks_of, samples_of
 from worker.domain.containers.structure import ReadAt
 
 HEAD_BYTES = 80  # of the first packet: the longest header is that of Speex
@@ -24,7 +25,8 @@ class OggCodec:
 
     `longest_packet` is a number of samples. `pre_skip` is how many the decoder leaves out at the beginning.
     `settings` is what else a decoder is set up with. `decoder_delay` is how many samples FFmpeg's makes before the
-    first one that was encoded, and `encoder_delay` how many the encoder puts in front of the sound.
+    first one that was encoded, and `encoder_delay` how many the encoder puts in front of the sound. `blocks` has the
+    samples of a block of Vorbis by the number of its mode.
     """
 
     name: str
@@ -36,6 +38,11 @@ class OggCodec:
     decoder_delay: int = 0
     encoder_delay: int = 0
     problem: str | None = None  # why it cannot be decoded rightly, as a sentence
+    blocks: tuple[int, ...] = ()
+
+    def set_up(self, setup_end: bytes) -> OggCodec:
+        """The codec with what the end of a setup header of Vorbis says."""
+        return replace(self, blocks=blocks_of(setup_end, 2 * self.decoder_delay, self.longest_packet))
 
 
 def codec_of(head: bytes) -> OggCodec | None:
@@ -95,11 +102,13 @@ _READERS = (
 def begin_of(page: Page, codec: OggCodec, read_at: ReadAt) -> int:
     """The granule position of the page's first sample.
 
-    For Opus it is exact. Packets of the others do not state their length: it is 0 where the page can begin there, and
-    else, as in a recording of a live stream, the granule position at which the page ends.
+    For Opus and Vorbis it is exact. Packets of the others do not state their length: it is 0 where the page can begin
+    there, and else, as in a recording of a live stream, the granule position at which the page ends.
     """
     if codec.name == "Opus":
-        return max(0, page.granule - _opus_samples(page, read_at))
+        return max(0, page.granule - sum(map(packet_samples, _packets(page, read_at))))
+    if codec.blocks:
+        return max(0, page.granule - samples_of(_packets(page, read_at), codec.blocks))
     return 0 if page.granule <= len(_packet_ends(page)) * codec.longest_packet else page.granule
 
 
@@ -122,13 +131,13 @@ def _packet_ends(page: Page) -> list[int]:
     return [number + 1 for number, length in enumerate(page.lacing) if length < 255]
 
 
-def _opus_samples(page: Page, read_at: ReadAt) -> int:
-    """How many samples the packets have that end on the page."""
-    samples, offset = 0, page.body
+def _packets(page: Page, read_at: ReadAt) -> list[bytes]:
+    """The first two bytes of each packet that ends on the page. Of one that began on the page before, it has none."""
+    packets, offset = [], page.body
     for first, behind in pairwise([0, *_packet_ends(page)]):
-        samples += packet_samples(read_at(offset, 2))
+        packets.append(read_at(offset, 2))
         offset += sum(page.lacing[first:behind])
-    return samples
+    return packets[page.is_continued :]
 
 
 def packet_samples(packet: bytes) -> int:

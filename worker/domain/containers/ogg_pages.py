@@ -12,7 +12,7 @@ from worker.domain.containers.structure import ReadAt
 
 CAPTURE = b"OggS"
 _HEADER = struct.Struct("<4sBBqIIIB")
-_FIRST, _LAST = 2, 4
+_CONTINUED, _FIRST, _LAST = 1, 2, 4
 # A page costs 5 µs. More pages than 24 hours of one packet of 20 ms each are not read.
 MAX_PAGES = 4_400_000
 _MAX_FAILED_PAGES = 1_000  # each costs up to 64 kB of CRC; a hostile file has one every 4 bytes
@@ -31,6 +31,11 @@ class Page(NamedTuple):
     number: int
     lacing: bytes
     body: int  # the offset of its first packet
+
+    @property
+    def is_continued(self) -> bool:
+        """Whether its first packet began on the page before."""
+        return bool(self.flags & _CONTINUED)
 
     @property
     def is_first(self) -> bool:
