@@ -93,7 +93,7 @@ def test_in_the_place_of_damaged_frames_there_is_silence_of_the_same_length(name
     data = bytearray(sound(name).read_bytes())
     whole = examined(bytes(data))
     middle = len(data) // 2
-    data[middle : middle + 900] = bytes(900)
+    data[middle : middle + 700] = bytes(700)
 
     structure = examined(bytes(data))
     for patch in structure.patches:

@@ -25,6 +25,7 @@ _MPEG2_KBPS = {
 }
 _SEARCHED_BYTES = 1 << 16  # by FFmpeg 9.0, from the first frame
 _ALIKE = b"\xff\xfe\x0c\xcf"  # the bits of headers that it compares: neither bitrate nor how stereo is joined
+_ENCODERS = {b"LAME", b"Lavc", b"Lavf"}  # whose tags say what they put around the sound
 _RATES_HZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 
 
@@ -80,6 +81,7 @@ class _Info:
     file_bytes: int = 0
     trimmed_samples: int = 0  # what the encoder put in front and behind, and players leave out
     is_there: bool = False  # then the frame that it stands in is not played
+    counts_others: bool = False  # `frames` is the number of all others: so do LAME and FFmpeg
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
@@ -88,8 +90,17 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     def is_last_frame(chain: Chain) -> bool:
         return chain.missing_bytes <= SLACK_BYTES and 0 < _info(read_at, chain.begin).frames <= chain.count
 
+    def stated_count(chain: Chain) -> int | None:
+        info = _info(read_at, chain.begin)
+        return info.frames + 1 if info.frames and info.counts_others else None
+
     def examined(kind: FrameKind) -> tuple[Structure, Chain]:
-        return examine_stream(read_at, start, size, kind, silent_frame=_silent_frame, may_lack=is_last_frame)
+        return examine_stream(
+            *(read_at, start, size, kind),
+            silent_frame=_silent_frame,
+            may_lack=is_last_frame,
+            stated_count=stated_count,
+        )
 
     structure, chain = examined(KIND)
     if len(chain.rates_hz) > 1:
@@ -183,10 +194,11 @@ def _info(read_at: ReadAt, begin: int) -> _Info:
             stated[name] = int.from_bytes(frame[position : position + 4], "big")
             position += 4
     trimmed = 0
-    if len(frame) >= at + 144 and flags & 15 == 15 and frame[at + 120 : at + 124] in {b"LAME", b"Lavc", b"Lavf"}:
+    is_of_known_encoder = flags & 15 == 15 and frame[at + 120 : at + 124] in _ENCODERS
+    if is_of_known_encoder and len(frame) >= at + 144:
         both = int.from_bytes(frame[at + 141 : at + 144], "big")
         trimmed = (both >> 12) + (both & 0xFFF)
-    return _Info(**stated, trimmed_samples=trimmed, is_there=True)
+    return _Info(**stated, trimmed_samples=trimmed, is_there=True, counts_others=is_of_known_encoder)
 
 
 def _silent_frame(header: bytes, most_bytes: int) -> bytes | None:

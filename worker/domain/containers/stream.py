@@ -58,10 +58,12 @@ def examine_stream(
     silent_frame: SilentFrame | None = None,
     stretched: Stretched | None = None,
     may_lack: Callable[[Chain], bool] = lambda _: False,
+    stated_count: Callable[[Chain], int | None] = lambda _: None,
 ) -> tuple[Structure, Chain]:
     """Count the frames, and find patches that put silence where frames are missing.
 
-    `may_lack` says whether the last frame, which is cut off, is the end of the sound all the same.
+    `may_lack` says whether the last frame, which is cut off, is the end of the sound all the same. `stated_count` says
+    how many frames there were before any were damaged; None where nothing states that.
     """
     end, mender = before_tags(read_at, start, size), _Mender(kind, silent_frame, stretched)
     begin = find_first(read_at, start, kind)
@@ -85,7 +87,7 @@ def examine_stream(
     if structure.problem:
         return structure, chain
     if chain.gaps or chain.tags:
-        structure = _mended(read_at, structure, chain, mender)
+        structure = _mended(read_at, structure, chain, mender, stated_count(chain))
     return structure, chain
 
 
@@ -215,22 +217,41 @@ class _Mender:
                 yield Patch(last, len(header), header)
 
 
-def _mended(read_at: ReadAt, structure: Structure, chain: Chain, mender: _Mender) -> Structure:
+def _lost_frames(
+    read_at: ReadAt, begin: int, end: int, chain: Chain, kind: FrameKind, stated_count: int | None
+) -> Sequence[int]:
+    """How many frames there were in a gap, the likeliest number first.
+
+    Where frames differ in length, their mean may be wrong by one; what is stated of the whole file corrects that where
+    there is one gap. Files that were joined have another number of frames than the first of them states.
+    """
+    estimated = lost_frames(read_at, begin, end, chain, kind)
+    if stated_count is None or len(chain.gaps) > 1 or abs(stated_count - chain.count - estimated) != 1:
+        return [estimated]
+    return [max(0, stated_count - chain.count), estimated]  # there may be no room for one more
+
+
+def _mended(
+    read_at: ReadAt, structure: Structure, chain: Chain, mender: _Mender, stated_count: int | None
+) -> Structure:
     """The structure with frames of silence in the gaps, as many as have room, and zeros for tags between the frames.
 
     A decoder may lose the frame that follows on anything else.
     """
     patches = [Patch(begin, end - begin) for begin, end in chain.tags]
     for begin, end in chain.gaps:
-        frames = lost_frames(read_at, begin, end, chain, mender.kind)
-        chain.lost_frames += frames
         model = last_frame(read_at, begin, mender.kind, begin=structure.begin)
         if model is None:
             model = end if end < chain.end else structure.begin
-        found = mender.patches(read_at, read_at(model, _MODEL_BYTES), begin, end, frames)
+        header, found = read_at(model, _MODEL_BYTES), None
+        for frames in _lost_frames(read_at, begin, end, chain, mender.kind, stated_count):
+            found = mender.patches(read_at, header, begin, end, frames)
+            if found is not None:
+                patches += found
+                chain.lost_frames += frames
+                break
         if found is None:
             return replace(structure, problem=damaged(f"{end - begin} bytes amid the audio are none"))
-        patches += found
     if mender.silent_frame is not None and chain.lost_frames > _MAX_LOST_PART * chain.count:
         return replace(structure, problem=damaged("much of it is no audio"))
     seconds = chain.lost_frames * chain.seconds / chain.count if chain.lost_frames else 0.0
