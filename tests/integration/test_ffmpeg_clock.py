@@ -105,6 +105,22 @@ async def test_a_pause_is_silence_and_the_sound_behind_it_keeps_its_time(
     assert level_of(samples[int(4.2 * RATE_HZ) : int(4.8 * RATE_HZ)], 1000) == pytest.approx(0.25, rel=0.1)
 
 
+@pytest.mark.parametrize("rate_hz", [8000, 44_100])
+async def test_sound_whose_decoder_leaves_out_a_frame_begins_at_once_in_every_format(
+    rate_hz: int, tmp_path: Path
+) -> None:
+    source = tmp_path / "source.wma"
+    run_ffmpeg("-i", str(sound("plain.wav")), "-ar", str(rate_hz), "-c:a", "wmav2", str(source))
+
+    wav, *others = await converted(
+        source, tmp_path, *map(an_output, (AudioFormat.WAV, AudioFormat.M4A, AudioFormat.ALAC))
+    )
+
+    for other in others:
+        assert other.duration_seconds == wav.duration_seconds
+        assert listen(delivered(other)).seconds == pytest.approx(wav.duration_seconds, abs=0.001)
+
+
 async def test_sound_that_begins_late_begins_late(tmp_path: Path) -> None:
     source = tmp_path / "source.mka"
     late = f"setts=ts=TS+{2 * RATE_HZ}"

@@ -68,6 +68,24 @@ async def test_a_frame_that_cannot_be_decoded_is_silence_of_its_length(
     assert samples[-_RATE_HZ:-2048] == pytest.approx(whole[-_RATE_HZ:-2048], abs=200)
 
 
+async def test_first_frames_that_cannot_be_decoded_are_silence_and_the_rest_keeps_its_time(tmp_path: Path) -> None:
+    source, frames, frame_bytes = tmp_path / "source.mp4", 6, 768
+    data = bytearray(a_sweep(source, "-c:a", "ac3", "-b:a", "192k", "-ar", "48000"))
+    whole, _ = await heard_of(source)
+    first = data.index(b"\x0b\x77")
+    for number in range(frames):
+        data[first + number * frame_bytes + 200] ^= 0xFF
+    source.write_bytes(data)
+
+    samples, conversion = await heard_of(source)
+
+    (sentence,) = conversion.repaired
+    assert sentence.endswith("(damaged frames: 6); silence took its place")
+    assert len(samples) == pytest.approx(len(whole), abs=100)
+    assert not any(samples[: frames * 1536 - 100])
+    assert samples[_RATE_HZ : 2 * _RATE_HZ] == pytest.approx(whole[_RATE_HZ : 2 * _RATE_HZ], abs=200)
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize(("at", "bit"), [(2, 0x01), (3, 0x80), (3, 0x40), (1, 0x10)])
 async def test_a_frame_of_aac_whose_header_is_damaged_is_silence(

@@ -90,7 +90,10 @@ def test_a_late_start_is_silence_up_to_the_longest_pause(starts_at: float, late:
     assert late_seconds(audio) == late
     assert late_seconds(replace(audio, container="wav")) == 0.0
     assert (":first_pts=0" in graph_of(audio)) == (late > 0)
-    assert f"PTS-{0.0 if late else starts_at:.6f}/TB,0" in graph_of(audio)
+    place = "PTS-0.000000/TB" if late else "st(2,-PTS)*0"
+    assert f"if(gt(abs((PTS-{0.0 if late else starts_at:.6f}/TB)*TB),0.1),{place},0)" in graph_of(audio)
+    for changes in (False, True):
+        assert (":first_pts=0" in graph_of(replace(audio, loses_frames=True, changes_format=changes))) != changes
 
 
 @pytest.mark.parametrize(

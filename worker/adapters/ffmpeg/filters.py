@@ -162,14 +162,16 @@ def _shared(audio: SourceAudio) -> list[str]:
     if is_shifted:
         filters.append(f"asetpts=PTS-{audio.starts_at_seconds:.6f}/TB")
     gap = _FRAME_GAP_SECONDS if audio.loses_frames or audio.container in _COUNTED_CLOCK else SHORTEST_PAUSE_SECONDS
+    # The first chunk of an AVI may have no sound, as with Vorbis, and the second come late.
+    may_lack_start = audio.loses_frames or audio.container == Container.AVI
+    begins_at_zero = late or (may_lack_start and not audio.changes_format)
     clock = clock_of_outputs(
         gap_seconds=gap,
         pause_seconds=longest_pause_seconds(audio),
         start_seconds=0.0 if late or is_shifted else audio.starts_at_seconds,
         changes_format=audio.changes_format,
+        may_begin_late=begins_at_zero,
     )
-    # The first chunk of an AVI may have no sound, as with Vorbis, and the second come late.
-    begins_at_zero = late or (audio.container == Container.AVI and not audio.changes_format)
     padded = [f"asetpts='{clock}'", _PADDED + (":first_pts=0" if begins_at_zero else "")]
     return [*filters, *padded, *_sound_alone(audio), *_silent_end(audio)]
 
