@@ -15,7 +15,7 @@ from worker.adapters.ffmpeg import FfmpegConverter
 from worker.domain.audio import SOUND_FORMATS, AudioFormat
 
 _STEREO, _SURROUND = "0.3*sin(2764*t)|0.3*sin(3455*t)", "0.3*sin(2764*t)|0.3*sin(3455*t)|0|0|0|0"
-_PARTS = {"mono": "0.3*sin(2764*t)", "stereo": _STEREO, "5.1": _SURROUND}
+_PARTS = {"mono": "0.3*sin(2764*t)", "stereo": _STEREO, "5.0": _SURROUND[:-2], "5.1": _SURROUND}
 
 
 def a_changing_source(directory: Path, layouts: Sequence[str], suffix: str, seconds: int = 1) -> Path:
@@ -66,6 +66,7 @@ async def test_an_output_of_a_source_whose_channels_change_is_the_same_beside_an
     ("layouts", "suffix"),
     [
         *((("stereo", "mono"), "mp3"), (("mono", "stereo"), "mp3"), (("mono", "stereo"), "ac3")),
+        *((("5.0", "5.1"), "ac3"), (("5.1", "5.0"), "ac3")),
         *((("5.1", "stereo"), suffix) for suffix in ("ac3", "eac3", "dts")),
         *((("stereo", "5.1"), suffix) for suffix in ("ac3", "eac3", "dts")),
     ],

@@ -22,6 +22,8 @@ AC3 = bytes.fromhex("0b771234 1c 40 43")
 EAC3 = bytes.fromhex("0b7700ff 34 87")
 DTS = bytes.fromhex("7ffe8001 fc3c3ff1 3440 0138")
 IN_FRONT = stamped(0)
+# The modes of AC-3, and the bit that says whether there are low frequencies (ETSI TS 102 366, section 4.3).
+LOW_FREQUENCIES = ((0, 0x10), (1, 0x10), (2, 0x04), (3, 0x04), (4, 0x04), (5, 0x01), (6, 0x04), (7, 0x01))
 
 
 def payload(header: bytes) -> bytes:
@@ -66,12 +68,19 @@ def test_the_length_of_a_frame_is_not_of_its_format(header: bytes, at: int, bits
     [
         (mp3.format_bits, MP3, 0x18_0C_80),
         (adts.format_bits, AAC, 0x3D_C0_00_00_00),
-        (ac3.ac3_format_bits, AC3, 0xC0_F8_E0),
+        *((ac3.ac3_format_bits, AC3[:6] + bytes([mode << 5]), 0xC0_F8_E0 | low) for mode, low in LOW_FREQUENCIES),
         (ac3.eac3_format_bits, EAC3, 0xCF_00),
         (ac3.eac3_format_bits, EAC3[:4] + b"\xd4" + EAC3[5:], 0xFF_00),
         (dts.format_bits, DTS, 0x0F_FC_00_00_00),
     ],
-    ids=["MP3", "AAC", "AC-3", "E-AC-3", "E-AC-3 with half the rate", "DTS"],
+    ids=[
+        "MP3",
+        "AAC",
+        *(f"AC-3, mode {mode}" for mode, _ in LOW_FREQUENCIES),
+        "E-AC-3",
+        "E-AC-3 with half the rate",
+        "DTS",
+    ],
 )
 def test_no_other_bits_of_a_header_are_of_its_format(
     format_bits: Callable[[bytes, int], int], header: bytes, mask: int

@@ -17,6 +17,7 @@ _BLOCKS = (1, 2, 3, 6)
 _LAST_AC3, _LAST_EAC3 = 10, 16  # of bsid, which differs between the two
 _DESCRIBED_FRAMES = 256  # more than FFmpeg looks at, which are those of some 2 s
 _FIRST_FRAMES = 2  # that are alike; a first one that is alone may be damaged
+_STEREO = 2  # the mode of two channels
 _INDEPENDENT = {0, 2}  # of strmtyp: a dependent substream has further channels of the same time
 
 
@@ -52,8 +53,14 @@ EAC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_eac3, has_tags_skipped=False)
 
 
 def ac3_format_bits(block: bytes, offset: int) -> int:
-    """Those of a header that say the rate and the channels, but for that of low frequencies."""
-    return int.from_bytes(block[offset + 4 : offset + 7], "big") & 0xC0_F8_E0
+    """Those of a header that say the rate and the channels.
+
+    The bit of low frequencies stands behind levels of channels, of which not all are always there (section 4.4.2).
+    """
+    mode = block[offset + 6] >> 5
+    levels = (mode & 1 and mode != 1) + (mode >> 2) + (mode == _STEREO)
+    has_low_frequencies = block[offset + 6] >> (4 - 2 * levels) & 1
+    return int.from_bytes(block[offset + 4 : offset + 7], "big") & 0xC0_F8_E0 | has_low_frequencies
 
 
 def eac3_format_bits(block: bytes, offset: int) -> int:
