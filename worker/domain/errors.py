@@ -210,12 +210,12 @@ class ConverterFailedError(ConverterCrashedError):
 
 
 class StalledError(TransientError):
-    """The job made no progress for WORKER_STALL_SECONDS."""
+    """The job made no progress for WORKER_STALL_SECONDS, or its source's headers could not be read in a minute."""
 
     code = ErrorCode.STALLED
 
-    def __init__(self, limit_seconds: float) -> None:
-        super().__init__(f"no progress for {limit_seconds:.0f} s")
+    def __init__(self, limit_seconds: float, what: str = "no progress") -> None:
+        super().__init__(f"{what} for {limit_seconds:.0f} s")
 
 
 class WorkspaceFullError(TransientError):

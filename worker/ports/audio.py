@@ -199,7 +199,7 @@ class AudioConverter(Protocol):
     """Says what a source is, joins sources, and converts a source to all outputs of a job at once."""
 
     async def probe(self, source: Path, *, may_predict: bool = False) -> SourceAudio:
-        """Read the headers. Raises UnsupportedAudioError, NoAudioError, ConverterCrashedError.
+        """Read the headers. Raises UnsupportedAudioError, NoAudioError, StalledError, ConverterCrashedError.
 
         Like the other calls it raises DependencyUnavailableError where the machine cannot start the converter now.
         A probe costs a process. With `may_predict` none is started for a source whose own headers say all that the

@@ -31,7 +31,7 @@ from worker.adapters.ffmpeg.measuring import Analyse
 from worker.adapters.ffmpeg.passes import Passes
 from worker.adapters.ffmpeg.prediction import MAX_PRINTED_BYTES, of_first_frame, predicted_headers, source_audio
 from worker.adapters.ffmpeg.printed_headers import read_headers
-from worker.adapters.ffmpeg.process import ProcessLimits, run
+from worker.adapters.ffmpeg.process import CpuLimitError, ProcessLimits, run
 from worker.adapters.ffmpeg.runs import Bounds, Runs, Task
 from worker.adapters.ffmpeg.sound_reports import loudness_of_reports, measurements, with_reports
 from worker.adapters.ffmpeg.sources import SourceJoiner
@@ -41,8 +41,8 @@ from worker.adapters.sandbox.choice import available_sandbox
 from worker.adapters.sandbox.policy import Sandbox
 from worker.domain.encoding import Encoding
 from worker.domain.errors import (
-    ConverterCrashedError,
     DurationTooLongError,
+    StalledError,
     UnsupportedAudioError,
 )
 from worker.domain.job import OutputSpec
@@ -153,8 +153,12 @@ class FfmpegConverter:
                             on_log=log.feed,
                             sandbox=self._sandbox,
                         )
-                except TimeoutError:
-                    raise ConverterCrashedError(f"the source's headers took over {_PROBE_SECONDS:.0f} s") from None
+                except TimeoutError:  # with little CPU time: it waits for the disk, or for other processes
+                    raise StalledError(_PROBE_SECONDS, "the source's headers were not read") from None
+                except CpuLimitError as exc:
+                    raise UnsupportedAudioError(
+                        f"the source's headers take more than {_PROBE_CPU_SECONDS} s of CPU time to read"
+                    ) from exc
         return returncode, printed.decode("utf-8", "replace"), log
 
     async def convert(

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 from worker import metrics, usage
@@ -17,8 +18,9 @@ from worker.adapters.shielding import run_shielded
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError, JobError
 from worker.waiting import wait_for_event
 
-__all__ = ["ProcessLimits", "run"]
+__all__ = ["CpuLimitError", "ProcessLimits", "run"]
 
+_CPU_ROUNDING_SECONDS = 0.1  # the kernel ends a process at whole seconds by its own count
 _READ_BYTES = 65_536
 _GATHER_SECONDS = 0.05
 _FLOOD_BYTES = 16_384  # of a chunk that came within that time: more is expected at once
@@ -29,6 +31,13 @@ _LACKS = {errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.ENOBUFS,
 # glibc reserves 64 MB of addresses for each thread's arena, and ffmpeg has three threads an output.
 # ffmpeg colours its own messages, which tells them from the tags of a file.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "AV_LOG_FORCE_COLOR": "1"}
+
+
+class CpuLimitError(ConverterCrashedError):
+    """The process has used up its CPU time."""
+
+    def __init__(self, limit_seconds: int) -> None:
+        super().__init__(f"the converter was ended after {limit_seconds} s of CPU time")
 
 
 async def run(
@@ -46,8 +55,8 @@ async def run(
     `on_output` gets what it prints and `on_log` what it says on standard error; both may raise to stop it.
     It is given `fds`, no standard input, and nothing of our environment. Whatever way this ends, by return,
     exception or cancellation, the process and what it started have been killed and reaped. Raises
-    DependencyUnavailableError where the machine cannot start it now, and ConverterCrashedError where it cannot be
-    started for another reason, or leaves a process behind that keeps its outputs open.
+    DependencyUnavailableError where the machine cannot start it now, ConverterCrashedError where it cannot be started
+    for another reason, or leaves a process behind that keeps its outputs open, and CpuLimitError.
     """
     try:
         child = shared_launcher().launch(
@@ -56,7 +65,10 @@ async def run(
     except OSError as exc:
         raise _not_started(exc) from exc
     try:
-        return await _attend(child, on_output, on_log)
+        end = await _attend(child, on_output, on_log)
+        if end.code == -SIGKILL and end.cpu_seconds > limits.cpu_seconds - _CPU_ROUNDING_SECONDS:
+            raise CpuLimitError(limits.cpu_seconds)
+        return end.code
     finally:
         if child.end is not None:
             metrics.CONVERTER_CPU.inc(child.end.cpu_seconds)
@@ -72,7 +84,7 @@ def _not_started(error: OSError) -> JobError:
     return ConverterCrashedError("the converter could not be started")
 
 
-async def _attend(child: Child, on_output: Callable[[bytes], None], on_log: Callable[[bytes], None]) -> int:
+async def _attend(child: Child, on_output: Callable[[bytes], None], on_log: Callable[[bytes], None]) -> End:
     has_ended = asyncio.Event()
     reading = asyncio.gather(
         _drain(child.output, on_output, has_ended), _drain(child.errors, on_log, has_ended, may_flood=True)
@@ -86,7 +98,7 @@ async def _attend(child: Child, on_output: Callable[[bytes], None], on_log: Call
         child.kill()
         await run_shielded(_settle(child, reading))
         raise
-    return end.code
+    return end
 
 
 async def _rest_of(reading: asyncio.Future[Any]) -> None:
