@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.frames import reader
-from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.frames import Clock, Frame, FrameKind
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import Patch, Structure
 
@@ -15,7 +15,7 @@ FRAMES = (b"\xf5" + b"f" * (LENGTH - 1)) * 20
 
 def of_one_length(length: int) -> FrameKind:
     """Frames of a made-up codec, of a tenth of a second."""
-    return FrameKind(b"\xf5", 3, lambda block, offset: (length, (10, 100)) if block[offset] == 0xF5 else None)
+    return FrameKind(b"\xf5", 3, lambda block, offset: (length, Clock(10, 100)) if block[offset] == 0xF5 else None)
 
 
 def examined(data: bytes, *, length: int = LENGTH) -> tuple[Structure, list[tuple[int, int]]]:
@@ -45,7 +45,7 @@ def test_a_last_frame_that_is_damaged_is_as_long_as_its_header_states_but_for_a_
 ) -> None:
     def measure(block: bytes, offset: int) -> Frame | None:
         is_header = block[offset] == 0xF5 and block[offset + 1] > 2 and block[offset + 2] == 1
-        return (block[offset + 1], (10, 100)) if is_header else None
+        return (block[offset + 1], Clock(10, 100)) if is_header else None
 
     kind = FrameKind(b"\xf5", 3, measure, is_right=lambda block, _, end: block[end - 1] == 1)
     data = (b"\xf5\x28" + b"\1" * 38) * 20 + bytes([sync]) + b"\x5a" + b"\1" * 87 + b"\2"

@@ -11,7 +11,7 @@ from tests.support.frames import reader
 from worker.domain.containers import ac3, adts, amr, dts, mp3
 from worker.domain.containers.adts import _silent_frame as silent_frame_of_adts
 from worker.domain.containers.adts import _stretched as stretched_of_adts
-from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.frames import Clock, Frame, FrameKind
 from worker.domain.containers.mp3 import _silent_frame as silent_frame_of_mpeg
 from worker.domain.containers.structure import CUT_OFF
 
@@ -52,7 +52,7 @@ def test_a_header_of_mpeg_audio_says_what_another_reader_takes_from_it(first: in
         slot_bytes = 4 if frame.layer == 1 else 1
         slots = samples // 8 // slot_bytes * frame.bitrate // frame.sample_rate + frame.padding
 
-        assert measured(mp3.KIND, header) == (slots * slot_bytes, (samples, frame.sample_rate, frame.channels))
+        assert measured(mp3.KIND, header) == (slots * slot_bytes, Clock(samples, frame.sample_rate, frame.channels))
 
 
 def test_bytes_without_the_sync_word_begin_no_frame() -> None:
@@ -74,7 +74,7 @@ def adts_header(first: int, rate_code: int, length: int, blocks: int = 1) -> byt
 def test_a_header_of_adts_says_length_blocks_and_rate(first: int, code: int) -> None:
     for length in (7, 8, 2048, 8191):
         for blocks in (1, 2, 3, 4):
-            expected = (length, (1024 * blocks, AAC_RATES_HZ[code])) if code < len(AAC_RATES_HZ) else None
+            expected = (length, Clock(1024 * blocks, AAC_RATES_HZ[code])) if code < len(AAC_RATES_HZ) else None
             assert measured(adts.KIND, adts_header(first, code, length, blocks)) == expected
     assert measured(adts.KIND, adts_header(first, code, 6)) is None
 
@@ -87,14 +87,14 @@ def ac3_header(rate_code: int, size_code: int, bsid: int = 8) -> bytes:
 def test_a_header_of_ac_3_says_length_and_rate(code: int, rate_hz: int) -> None:
     for size_code in range(38):
         words = AC3_WORDS[rate_hz][size_code // 2] + (size_code % 2 if rate_hz == 44_100 else 0)
-        assert measured(ac3.AC3, ac3_header(code, size_code)) == (2 * words, (1536, rate_hz))
+        assert measured(ac3.AC3, ac3_header(code, size_code)) == (2 * words, Clock(1536, rate_hz))
     assert measured(ac3.AC3, ac3_header(code, 38)) is None
     assert measured(ac3.AC3, ac3_header(3, 0)) is None
 
 
 @pytest.mark.parametrize(("bsid", "divisor"), [(0, 1), (8, 1), (9, 2), (10, 4)])
 def test_old_low_rates_of_ac_3_are_halves(bsid: int, divisor: int) -> None:
-    assert measured(ac3.AC3, ac3_header(0, 0, bsid)) == (128, (1536, 48_000 // divisor))
+    assert measured(ac3.AC3, ac3_header(0, 0, bsid)) == (128, Clock(1536, 48_000 // divisor))
     assert measured(ac3.AC3, ac3_header(0, 0, 11)) is None
 
 
@@ -130,10 +130,10 @@ def test_a_header_of_e_ac_3_says_length_blocks_and_rate(length: int, block_code:
     for rate_code, rate_hz in enumerate((48_000, 44_100, 32_000)):
         samples = 256 * (1, 2, 3, 6)[block_code]
         header = eac3_header(0, 0, length, rate_code, block_code)
-        assert measured(ac3.EAC3, header) == (length, (samples, rate_hz))
+        assert measured(ac3.EAC3, header) == (length, Clock(samples, rate_hz))
     half = (24_000, 22_050, 16_000, None)[block_code]
     assert measured(ac3.EAC3, eac3_header(0, 0, length, 3, block_code)) == (
-        None if half is None else (length, (1536, half))
+        None if half is None else (length, Clock(1536, half))
     )
 
 
@@ -141,7 +141,7 @@ def test_a_header_of_e_ac_3_says_length_blocks_and_rate(length: int, block_code:
     ("kind", "substream", "samples"), [(0, 0, 1536), (2, 0, 1536), (1, 0, 0), (3, 0, 0), (0, 1, 0), (0, 7, 0)]
 )
 def test_only_the_first_substream_of_e_ac_3_takes_time(kind: int, substream: int, samples: int) -> None:
-    assert measured(ac3.EAC3, eac3_header(kind, substream, 512, 0, 3)) == (512, (samples, 48_000))
+    assert measured(ac3.EAC3, eac3_header(kind, substream, 512, 0, 3)) == (512, Clock(samples, 48_000))
 
 
 def test_the_version_tells_e_ac_3_from_ac_3() -> None:
@@ -158,7 +158,7 @@ def dts_header(blocks: int, length: int, rate_code: int) -> bytes:
 @pytest.mark.parametrize("code", range(16))
 def test_a_header_of_dts_says_length_blocks_and_rate(code: int) -> None:
     for blocks, length in ((16, 1006), (6, 96), (128, 16384), (65, 4097), (16, 8000), (65, 96)):
-        expected = (length, (32 * blocks, DTS_RATES_HZ[code])) if code in DTS_RATES_HZ else None
+        expected = (length, Clock(32 * blocks, DTS_RATES_HZ[code])) if code in DTS_RATES_HZ else None
         assert measured(dts.KIND, dts_header(blocks, length, code)) == expected
     assert measured(dts.KIND, dts_header(5, 1006, code)) is None
     assert measured(dts.KIND, dts_header(16, 95, code)) is None
@@ -169,8 +169,8 @@ def test_an_extension_of_dts_states_its_length_in_16_or_in_20_bits(length: int) 
     narrow = (31 << 45 | (length - 1) << 29).to_bytes(7, "big")
     wide = (1 << 53 | 31 << 41 | (length - 1 + (7 << 16)) << 21).to_bytes(7, "big")
 
-    assert measured(dts.KIND, b"\x64\x58\x20\x25\0" + narrow) == (length, (0, 1))
-    assert measured(dts.KIND, b"\x64\x58\x20\x25\0" + wide) == (length + (7 << 16), (0, 1))
+    assert measured(dts.KIND, b"\x64\x58\x20\x25\0" + narrow) == (length, Clock(0, 1))
+    assert measured(dts.KIND, b"\x64\x58\x20\x25\0" + wide) == (length + (7 << 16), Clock(0, 1))
     assert measured(dts.KIND, b"\x64\x58\x20\x25\0" + (31 << 45 | 11 << 29).to_bytes(7, "big")) is None
 
 
@@ -216,7 +216,7 @@ def test_a_silent_frame_of_adts_is_as_long_as_there_is_room(channels: int, block
     assert (silent is not None) == room
     if silent is not None:
         assert len(silent) == min(most_bytes, 8191)
-        assert measured(adts.KIND, silent) == (len(silent), (1024, 48_000))
+        assert measured(adts.KIND, silent) == (len(silent), Clock(1024, 48_000))
         assert silent[7:] == bytes.fromhex(block).ljust(len(silent) - 7, b"\0")
         assert silent[:3] == b"\xff\xf1" + header[2:3]  # without a checksum
         assert silent[3] & 0xC0 == header[3] & 0xC0

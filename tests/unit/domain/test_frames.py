@@ -7,6 +7,7 @@ import pytest
 from tests.support.frames import reader
 from worker.domain.containers.frames import (
     Chain,
+    Clock,
     Frame,
     FrameKind,
     chain_begins,
@@ -22,7 +23,7 @@ from worker.domain.containers.zeros import (
     zeros_begin_in_last_frame,
 )
 
-CLOCK, OTHER_CLOCK = (10, 100), (20, 100)  # a tenth of a second, and two
+CLOCK, OTHER_CLOCK = Clock(10, 100), Clock(20, 100)  # a tenth of a second, and two
 
 
 def measure(block: bytes, offset: int) -> Frame | None:

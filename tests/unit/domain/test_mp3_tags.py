@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.frames import MPEG_FRAME, reader
 from worker.domain.containers import adts, mp3
+from worker.domain.containers.frames import Clock
 from worker.domain.containers.structure import CUT_OFF, Structure
 
 SAMPLES, RATE_HZ, FRAME_BYTES = 1152, 44_100, 417
@@ -200,7 +201,7 @@ def test_aac_has_frames_of_silence_where_the_header_says_which_channels_there_ar
             continue
         assert frame is not None
         assert len(frame) == min(most, 8191)
-        assert adts.KIND.measure(frame, 0) == (len(frame), (1024, 44_100))
+        assert adts.KIND.measure(frame, 0) == (len(frame), Clock(1024, 44_100))
         assert frame[:3] == header[:1] + b"\xf1" + header[2:3]
         assert frame[3] >> 6 == header[3] >> 6
 

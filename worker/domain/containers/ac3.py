@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.frames import Frame, FrameKind, frame_clock
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import ReadAt, Structure
 
@@ -32,7 +32,7 @@ def _measure_ac3(block: bytes, offset: int) -> Frame | None:
     if rate_hz == 44100:
         words += code & 1
     # Half the rate for each step above 8 (annex A of the first edition, and what decoders do).
-    return 2 * words, (_FRAME_SAMPLES, rate_hz >> max(0, (block[offset + 5] >> 3) - 8))
+    return 2 * words, frame_clock(_FRAME_SAMPLES, rate_hz >> max(0, (block[offset + 5] >> 3) - 8))
 
 
 def _measure_eac3(block: bytes, offset: int) -> Frame | None:
@@ -45,7 +45,7 @@ def _measure_eac3(block: bytes, offset: int) -> Frame | None:
         return None
     rate_hz, blocks = (_RATES_HZ[numblkscod] // 2, 6) if fscod == 3 else (_RATES_HZ[fscod], _BLOCKS[numblkscod])
     is_first = block[offset + 2] >> 6 in _INDEPENDENT and block[offset + 2] >> 3 & 7 == 0
-    return length, (_BLOCK_SAMPLES * blocks if is_first else 0, rate_hz)
+    return length, frame_clock(_BLOCK_SAMPLES * blocks if is_first else 0, rate_hz)
 
 
 AC3 = FrameKind(_SYNC, _HEADER_BYTES, _measure_ac3, has_tags_skipped=False)

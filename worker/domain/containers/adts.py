@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from worker.domain.containers.adts_checksum import Checksums
 from worker.domain.containers.format_changes import Formats, in_parts
-from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.frames import Frame, FrameKind, frame_clock
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import ReadAt, Structure
 
@@ -28,7 +28,7 @@ _SILENCE = {
 
 _CLOCKS = {
     bytes((0xFF, first, second)): tuple(
-        (_BLOCK_SAMPLES * blocks, _RATES_HZ[second >> 2 & 15]) for blocks in range(1, 5)
+        frame_clock(_BLOCK_SAMPLES * blocks, _RATES_HZ[second >> 2 & 15]) for blocks in range(1, 5)
     )
     for first in (0xF0, 0xF1, 0xF8, 0xF9)
     for second in range(0x100)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.domain.containers.frames import Frame, FrameKind
+from worker.domain.containers.frames import Frame, FrameKind, frame_clock
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import ReadAt, Structure
 
@@ -26,7 +26,7 @@ def _measure(block: bytes, offset: int) -> Frame | None:
     rate_hz = _RATES_HZ.get(header[8] >> 2 & 15)
     if blocks < 6 or length < _MIN_CORE_BYTES or rate_hz is None:
         return None
-    return length, (32 * blocks, rate_hz)
+    return length, frame_clock(32 * blocks, rate_hz)
 
 
 def _extension(header: bytes) -> Frame | None:
@@ -34,7 +34,7 @@ def _extension(header: bytes) -> Frame | None:
     bits = int.from_bytes(header[5:12], "big")  # index, kind of size, size of the header, size of the whole
     is_wide = bits >> 53 & 1
     length = 1 + (bits >> 21 & 0xF_FFFF if is_wide else bits >> 29 & 0xFFFF)
-    return (length, (0, 1)) if length > _HEADER_BYTES else None
+    return (length, frame_clock(0, 1)) if length > _HEADER_BYTES else None
 
 
 KIND = FrameKind(_CORE, _HEADER_BYTES, _measure)

@@ -124,13 +124,13 @@ def _stretches(read_at: ReadAt, chain: Chain, kind: FrameKind, format_of: Format
         frame = kind.measure(block, at - block_at)
         if frame is None:
             break  # never within a chain
-        length, (samples, rate_hz, *_) = frame
+        length, clock = frame
         if not found or found[-1].format != format_of(block, at - block_at):
-            lost_seconds, begin = lost_in_front * samples / rate_hz, at if found else chain.begin
+            lost_seconds, begin = lost_in_front * clock.seconds, at if found else chain.begin
             found.append(_Stretch(begin, format_of(block, at - block_at), at, lost_in_front, lost_seconds))
             lost_in_front = 0
         at += length
         found[-1].frames += 1
-        found[-1].seconds += samples / rate_hz
+        found[-1].seconds += clock.seconds
         found[-1].end = at
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from worker.domain.containers.structure import ReadAt
@@ -15,9 +16,26 @@ _MAX_SKIPPED_BYTES = 1 << 28  # of what is no frame; bounds the time for a hosti
 _MAX_GAPS = 10_000
 
 
-# Samples of each channel in a frame, and their rate in Hz; of MPEG audio also how many channels there are.
-Clock = tuple[int, int] | tuple[int, int, int]
-Frame = tuple[int, Clock]  # length in bytes, the header counted; plain tuples, because a long file has millions
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How long a frame is: samples of each channel, and their rate in Hz."""
+
+    samples: int
+    rate_hz: int
+    channels: int = 0  # of MPEG audio; 0 where it is not said
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.rate_hz
+
+
+@cache
+def frame_clock(samples: int, rate_hz: int, channels: int = 0) -> Clock:
+    """One object for each clock: a long file has millions of frames, whose clocks are compared by identity."""
+    return Clock(samples, rate_hz, channels)
+
+
+Frame = tuple[int, Clock]  # length in bytes, the header counted
 
 
 class FrameKind(NamedTuple):
@@ -106,9 +124,9 @@ def count_frames(read_at: ReadAt, begin: int, end: int, kind: FrameKind) -> Chai
     for skips in (chain.gaps, chain.tags):
         skips[:] = [(begin, behind) for begin, behind in skips if behind <= chain.end]
     chain.count = sum(clocks.values())
-    chain.rates_hz = frozenset(clock[1] for clock in clocks)
-    chain.channels = frozenset(clock[2] for clock in clocks if len(clock) > 2)
-    chain.seconds = sum(count * clock[0] / clock[1] for clock, count in clocks.items())
+    chain.rates_hz = frozenset(clock.rate_hz for clock in clocks)
+    chain.channels = frozenset(clock.channels for clock in clocks if clock.channels)
+    chain.seconds = sum(count * clock.samples / clock.rate_hz for clock, count in clocks.items())
     return chain
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 
 from worker.domain.containers.format_changes import Formats, in_parts
-from worker.domain.containers.frames import Chain, Clock, Frame, FrameKind
+from worker.domain.containers.frames import Chain, Frame, FrameKind, frame_clock
 from worker.domain.containers.sizes import SLACK_BYTES
 from worker.domain.containers.stream import examine_stream
 from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
@@ -41,15 +40,9 @@ def _frame(header: bytes) -> Frame | None:
     rate_hz, padding = _RATES_HZ[version][rate_index], header[2] >> 1 & 1
     channels = 1 if header[3] >> 6 == 3 else 2
     if layer == 3:
-        return (12 * bits_per_second // rate_hz + padding) * 4, _clock(384, rate_hz, channels)
+        return (12 * bits_per_second // rate_hz + padding) * 4, frame_clock(384, rate_hz, channels)
     samples = 576 if layer == 1 and version != 3 else 1152
-    return samples // 8 * bits_per_second // rate_hz + padding, _clock(samples, rate_hz, channels)
-
-
-@cache
-def _clock(samples: int, rate_hz: int, channels: int) -> Clock:
-    """One object for each clock, which is compared by identity."""
-    return samples, rate_hz, channels
+    return samples // 8 * bits_per_second // rate_hz + padding, frame_clock(samples, rate_hz, channels)
 
 
 _FRAMES: dict[bytes, Frame] = {}  # of headers that have been found: each takes a microsecond to read, and comes often
@@ -164,7 +157,7 @@ def _left_out(read_at: ReadAt, structure: Structure, info: _Info) -> tuple[int, 
         if not is_tag and _is_alike(header, next_header):
             return at, seconds
         at += frame[0]
-        seconds += 0 if is_tag else frame[1][0] / frame[1][1]
+        seconds += 0 if is_tag else frame[1].seconds
         is_tag = False
     return structure.begin, 0.0
 
@@ -178,8 +171,8 @@ def _played_seconds(read_at: ReadAt, structure: Structure, info: _Info) -> float
     frame = _measure(read_at(structure.begin, _HEADER_BYTES), 0)
     if seconds is None or frame is None or not info.is_there:
         return seconds
-    samples, rate_hz, *_ = frame[1]
-    return max(0.0, seconds - (samples + info.trimmed_samples) / rate_hz)
+    clock = frame[1]
+    return max(0.0, seconds - (clock.samples + info.trimmed_samples) / clock.rate_hz)
 
 
 def _info(read_at: ReadAt, begin: int) -> _Info:

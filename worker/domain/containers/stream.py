@@ -97,7 +97,7 @@ def _take_damaged_start(read_at: ReadAt, chain: Chain, start: int, mender: _Mend
     It is the first one, or follows on the first one.
     """
     first, gap, begin = mender.kind.measure(read_at(start, _MODEL_BYTES), 0), start, chain.begin
-    if first is not None and start + first[0] < begin and first[1][1] in chain.rates_hz:
+    if first is not None and start + first[0] < begin and first[1].rate_hz in chain.rates_hz:
         gap += first[0]
     if not _is_damaged_frame(read_at, gap, begin, chain, mender.kind):
         return
@@ -107,7 +107,7 @@ def _take_damaged_start(read_at: ReadAt, chain: Chain, start: int, mender: _Mend
         chain.begin = start
         if first is not None and gap > start:
             chain.count += 1
-            chain.seconds += first[1][0] / first[1][1]
+            chain.seconds += first[1].seconds
 
 
 def _take_damaged_end(read_at: ReadAt, chain: Chain, end: int, kind: FrameKind) -> None:
@@ -122,7 +122,7 @@ def _take_damaged_end(read_at: ReadAt, chain: Chain, end: int, kind: FrameKind) 
     if last is not None and frame is not None and _is_damaged_frame(read_at, chain.end, last, chain, kind):
         chain.gaps.append((chain.end, last))
         chain.count += 1
-        chain.seconds += frame[1][0] / frame[1][1]
+        chain.seconds += frame[1].seconds
         chain.end = end
     elif _is_damaged_frame(read_at, chain.end, end, chain, kind):
         chain.gaps.append((chain.end, end))
