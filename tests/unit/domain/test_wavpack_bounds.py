@@ -126,3 +126,37 @@ def test_the_channels_of_the_second_block_are_not_those_of_the_first() -> None:
     second = a_block(1000, content=b"x" * 206 + bytes.fromhex("0d 01 06 00") + b"x" * 20)
 
     assert examined(a_block(0, content=b""), second).names_positions
+
+
+INTEGERS, HYBRID = 0x100, 0x08  # of the flags
+SPLIT = "WavPack of 32-bit integers whose lowest bits are all alike, with others apart, is not supported"
+
+
+def integers(*fields: int, kind: int = 0x09, in_front: bytes = b"\x05\x03" + bytes(6)) -> bytes:
+    """Metadata of a block: how many low bits stand apart, and how many are zeros, ones, or like the next."""
+    return in_front + bytes([kind, 2]) + bytes(fields) + b"\x0a\x30" + bytes(96)
+
+
+@pytest.mark.parametrize(
+    ("content", "flags", "problem"),
+    [
+        *((integers(3, *alike), INTEGERS, SPLIT) for alike in ((4, 0, 0), (0, 1, 0), (0, 0, 31))),
+        (integers(1, 1, 0, 0, in_front=b"\xa1\xc8\0\0" + bytes(400)), INTEGERS, SPLIT),
+        (integers(3, 4, 0, 0), INTEGERS | HYBRID, None),
+        (integers(3, 4, 0, 0), 0, None),
+        (integers(0, 12, 0, 0), INTEGERS, None),
+        (integers(7, 0, 0, 0), INTEGERS, None),
+        (integers(3, 4, 0, 0, kind=0x08), INTEGERS, None),
+        (b"", INTEGERS, None),
+        (b"\x09\x02\x03\x04", INTEGERS, SPLIT),
+        (b"\x09\x02\x03", INTEGERS, None),
+    ],
+)
+def test_low_bits_that_ffmpeg_has_another_checksum_of_are_refused_as_that(
+    content: bytes, flags: int, problem: str | None
+) -> None:
+    odd = a_block(1000, flags=FIRST | RATES | flags, content=content)
+
+    assert examined(a_block(0), odd).problem == problem
+    assert examined(a_block(0, total=1000), odd).problem == problem
+    assert examined(a_block(0, total=3000), odd).problem == CUT_OFF
