@@ -42,8 +42,9 @@ def seconds_of(data: bytes) -> float:
 
 @pytest.mark.parametrize("modes", [(0,), (1,), (0, 1), (1, 0), (0, 1, 1), (0, 1) * 32])
 @pytest.mark.parametrize("padding", [0, 3])
-def test_modes_are_read_from_the_end_of_the_setup_header(modes: tuple[int, ...], padding: int) -> None:
-    header = setup(*modes, padding=padding, before=b"\xff" * 999)
+@pytest.mark.parametrize("before", [b"", b"\xff" * 999, bytes(999)])
+def test_modes_are_read_from_the_end_of_the_setup_header(modes: tuple[int, ...], before: bytes, padding: int) -> None:
+    header = setup(*modes, padding=padding, before=before)
 
     assert blocks_of(header[-MODES_BYTES - padding :], SHORT, LONG) == tuple(LONG if flag else SHORT for flag in modes)
 

@@ -7,10 +7,8 @@ from itertools import pairwise
 
 _MODE_BITS = 41  # whether its block is a long one, types of window and of transform, a mapping (section 4.2.4)
 _TYPES_BITS, _MAPPING_AT, _MOST_MAPPINGS = 0xFFFF_FFFF << 1, 33, 64
-_COUNT_BITS, _MOST_MODES = 6, 64
-MODES_BYTES = (
-    _MOST_MODES * _MODE_BITS + _COUNT_BITS
-) // 8 + 2  # of the end of a setup header: all modes and the framing
+_COUNT_BITS = 6
+MODES_BYTES = 512  # of the end of a setup header: more than 64 modes take, which are as many as there can be
 
 
 def blocks_of(setup_end: bytes, short: int, long: int) -> tuple[int, ...]:
@@ -22,7 +20,7 @@ def blocks_of(setup_end: bytes, short: int, long: int) -> tuple[int, ...]:
     bits = int.from_bytes(setup_end, "little")
     at = bits.bit_length() - 1  # of the framing bit
     blocks, found = list[int](), tuple[int, ...]()
-    while at >= _MODE_BITS + _COUNT_BITS and len(blocks) < _MOST_MODES:
+    while at >= _MODE_BITS + _COUNT_BITS:
         at -= _MODE_BITS
         mode = bits >> at & (1 << _MODE_BITS) - 1
         if mode & _TYPES_BITS or mode >> _MAPPING_AT >= _MOST_MAPPINGS:
