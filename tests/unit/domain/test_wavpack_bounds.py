@@ -155,7 +155,7 @@ def integers(*fields: int, kind: int = 0x09, in_front: bytes = b"\x05\x03" + byt
 def test_low_bits_that_ffmpeg_has_another_checksum_of_are_refused_as_that(
     content: bytes, flags: int, problem: str | None
 ) -> None:
-    odd = a_block(1000, flags=FIRST | RATES | flags, content=content)
+    odd = a_block(1000, flags=FIRST | RATES | 3 | flags, content=content)
 
     assert examined(a_block(0), odd).problem == problem
     assert examined(a_block(0, total=1000), odd).problem == problem
