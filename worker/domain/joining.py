@@ -15,6 +15,7 @@ from worker.domain.errors import (
     ConverterCrashedError,
     InvalidMessageError,
     NoAudioError,
+    StalledError,
     UnsupportedAudioError,
 )
 from worker.domain.limits import Range
@@ -26,7 +27,13 @@ _SECONDS = Range(0, 10_000_000)  # more than any source has
 _SAMPLE_BYTES = 4
 # Of one crossfade, in all channels: 60 s of 8 channels at 192 kHz. They take most of a minute to mix.
 MAX_CROSSED_SAMPLES = 60 * 192_000 * 8
-_OF_A_SOURCE = (UnsupportedAudioError, NoAudioError, ConverterCrashedError, ConverterAlwaysFailsError)
+_OF_A_SOURCE = (
+    UnsupportedAudioError,
+    NoAudioError,
+    StalledError,
+    ConverterCrashedError,
+    ConverterAlwaysFailsError,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from worker.domain.errors import InvalidMessageError, NoAudioError, UnsupportedAudioError, WorkspaceFullError
+from worker.domain.errors import (
+    InvalidMessageError,
+    NoAudioError,
+    StalledError,
+    UnsupportedAudioError,
+    WorkspaceFullError,
+)
 from worker.domain.joining import Crossfade, SampleForm, common_form, naming
 
 
@@ -92,6 +98,11 @@ def test_what_is_wrong_with_a_source_is_said_with_its_name() -> None:
         naming("s3://bucket/key"),
     ):
         raise NoAudioError
+    with (
+        pytest.raises(StalledError, match=r"^s3://bucket/key: the source's headers were not read for 60 s$"),
+        naming("s3://bucket/key"),
+    ):
+        raise StalledError(60, "the source's headers were not read")
 
 
 def test_what_is_not_the_sources_fault_has_no_name_of_a_source() -> None:
