@@ -27,7 +27,7 @@ class Accepting:
         self._make_protocol = make_protocol
         self._connections = connections
         self._listeners = listeners
-        self._beginning: set[asyncio.Task[object]] = set()  # connections whose protocol is not told yet
+        self._beginning: dict[asyncio.Task[None], asyncio.Protocol] = {}
         self._loop = asyncio.get_running_loop()
         for listener in listeners:
             listener.setblocking(False)
@@ -53,19 +53,20 @@ class Accepting:
             except OSError:  # no descriptor is left
                 self._wait_for_files(listener)
                 return
-            if self._connections.make_room(len(self._beginning)):
+            if self._connections.make_room(self._beginning.values()):
                 self._begin(client)
             else:
                 client.close()
 
     def _begin(self, client: socket) -> None:
-        task = self._loop.create_task(self._connect(client))
-        self._beginning.add(task)
-        task.add_done_callback(self._beginning.discard)
+        protocol = self._make_protocol()
+        task = self._loop.create_task(self._connect(client, protocol))
+        self._beginning[task] = protocol
+        task.add_done_callback(self._beginning.pop)
 
-    async def _connect(self, client: socket) -> None:
+    async def _connect(self, client: socket, protocol: asyncio.Protocol) -> None:
         with suppress(OSError):  # it has gone away already
-            await self._loop.connect_accepted_socket(self._make_protocol, client)
+            await self._loop.connect_accepted_socket(lambda: protocol, client)
 
     def _wait_for_files(self, listener: socket) -> None:
         """Have a connection closed, and accept none until it is: the loop would report the next one at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Sized
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Protocol
 
@@ -30,16 +30,20 @@ class Connections:
 
     def __init__(self, most: int | None) -> None:
         self.most = most
-        self.open: Sized = ()
+        self.open: Collection[object] = ()
         self.waiting: dict[Disconnectable, None] = {}
 
     @property
     def are_full(self) -> bool:
         return self.most is not None and len(self.open) >= self.most
 
-    def make_room(self, beginning: int) -> bool:
-        """Whether there is room for one more, beside so many that are not open yet. One that waits makes room."""
-        if self.most is None or len(self.open) + beginning < self.most + _OF_PROBES:
+    def make_room(self, beginning: Collection[object]) -> bool:
+        """Whether there is room for one more, beside those that begin. One that waits makes room.
+
+        Some that begin are open already, and count once.
+        """
+        not_open = sum(connection not in self.open for connection in beginning)
+        if self.most is None or len(self.open) + not_open < self.most + _OF_PROBES:
             return True
         return self.disconnect_one()
 

@@ -82,6 +82,18 @@ async def test_the_one_that_has_waited_for_the_longest_time_makes_room() -> None
             writer.close()
 
 
+async def test_as_many_as_there_may_be_connect_at_once_and_none_makes_room() -> None:
+    async with a_world() as world:
+        clients = await asyncio.gather(*(world.connect() for _ in range(2 + BEYOND)))
+        world.answered.set()
+        for _, writer in clients:
+            writer.write(GET)
+
+        for reader, writer in clients:
+            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+
+
 async def test_where_all_are_being_answered_the_newest_is_closed() -> None:
     async with a_world() as world:
         clients = [await world.connect() for _ in range(2 + BEYOND)]
