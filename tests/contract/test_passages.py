@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.holes import fail_to_release
 from tests.support.object_stores import Subject
-from worker.adapters.sandbox import kernel
 from worker.ports import NotReleasableError
 
 MIB = 1 << 20
@@ -64,10 +64,7 @@ async def test_a_source_that_passes_through_keeps_no_more_than_what_is_not_read(
 async def test_a_file_system_that_gives_nothing_back_is_said_to_be_one(
     subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_descriptor: int, _begin: int, _end: int) -> None:
-        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
-
-    monkeypatch.setattr(kernel, "release", refuse)
+    fail_to_release(monkeypatch, errno.EOPNOTSUPP)
     await subject.other_side.put(subject.at("source"), bytes(4 * MIB))
 
     with pytest.raises(NotReleasableError):

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
-from worker.adapters.disk import read_artifact
-from worker.adapters.sandbox import kernel
+from worker.adapters.disk import read_artifact, release
 from worker.domain.errors import (
     AccessDeniedError,
     SourceChangedError,
@@ -27,7 +26,6 @@ from worker.ports import (
     DIRECTORY_MARK,
     Artifact,
     BytesDone,
-    NotReleasableError,
     ObjectExistsError,
     Passage,
     Seen,
@@ -100,10 +98,7 @@ class MemoryObjects:
             async def make_room() -> None:
                 begin, end = (0, 0) if passage is None else await passage.wait_for_room()
                 if begin < end:
-                    try:
-                        kernel.release(file.fileno(), begin, end)
-                    except OSError as exc:
-                        raise NotReleasableError from exc
+                    release(file.fileno(), begin, end)
 
             await _pass_by(middle, lambda done: _write(file, found.data[:done], on_bytes), make_room)
             await self._pause(source)

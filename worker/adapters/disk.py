@@ -1,8 +1,9 @@
-"""The local disk: what is read from it, and how much space it has."""
+"""The local disk: what is read from it, how much space it has, and what is given back to it."""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import os
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from worker.domain.errors import WorkerError, WorkspaceFullError
-from worker.ports import Artifact
+from worker.ports import Artifact, NotReleasableError
 
 _T = TypeVar("_T")
 
@@ -21,6 +22,14 @@ _T = TypeVar("_T")
 SHORT_BYTES = 256 << 10
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BLOCK_BYTES = 512  # the unit of st_blocks, whatever the file system's own is
+
+_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
+# What file systems answer that cannot give back a part of a file, and filters of system calls that do not let it be
+# tried. A file that this process has just written gives no other reason for them.
+_NOT_RELEASABLE = frozenset(
+    {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EACCES, errno.ENODEV, errno.ENOTTY}
+)
+_fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)  # of Linux; Python has none with a mode
 
 
 class NotWritableError(WorkerError):
@@ -43,6 +52,22 @@ def read_artifact(artifact: Artifact, offset: int, length: int) -> bytes:
         file.seek(begin)
         rest = file.read(wanted)
     return head + rest if head else rest
+
+
+def release(descriptor: int, begin: int, end: int) -> None:
+    """Give the file system back what a file has between two offsets in bytes, and keep the file's size.
+
+    Blocks on disk I/O. Raises NotReleasableError where the file system cannot do that, and OSError.
+    """
+    if _fallocate is None:
+        raise NotReleasableError
+    offset, length = ctypes.c_int64(begin), ctypes.c_int64(end - begin)
+    while _fallocate(ctypes.c_int(descriptor), ctypes.c_int(_PUNCH_HOLE | _KEEP_SIZE), offset, length):
+        error = OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        if error.errno in _NOT_RELEASABLE:
+            raise NotReleasableError from error
+        if error.errno != errno.EINTR:
+            raise error
 
 
 def free_bytes_of(directory: Path) -> int:

@@ -1,14 +1,18 @@
-"""Reading from the local disk: an artifact with its prefix, and how much can be written."""
+"""The local disk: an artifact that is read with its prefix, how much can be written, and what is given back."""
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from worker.adapters.disk import LocalVolume, read_artifact
-from worker.ports import Artifact
+from tests.support.holes import fail_to_release
+from worker.adapters import disk
+from worker.adapters.disk import LocalVolume, read_artifact, release
+from worker.ports import Artifact, NotReleasableError
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 5, 100])
@@ -58,3 +62,43 @@ def test_a_file_system_without_a_number_of_inodes_is_not_out_of_them(
     monkeypatch.setattr(os, "statvfs", lambda _: without)
 
     assert str(LocalVolume().full_error(tmp_path)) == "the workspace has no space left"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives back parts of files")
+def test_what_is_given_back_of_a_file_takes_no_space_and_the_rest_stays_where_it_was(tmp_path: Path) -> None:
+    data = os.urandom(4 << 20)
+    with (tmp_path / "file").open("wb") as file:
+        file.write(data)
+        file.flush()
+        release(file.fileno(), 1 << 20, 3 << 20)
+
+    assert LocalVolume().used_bytes(tmp_path) == 2 << 20
+    assert (tmp_path / "file").read_bytes() == data[: 1 << 20] + bytes(2 << 20) + data[3 << 20 :]
+
+
+@pytest.mark.parametrize(
+    "code", [errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.EACCES, errno.ENODEV, errno.ENOTTY]
+)
+def test_a_file_system_or_a_filter_of_calls_that_gives_nothing_back_is_said_to_be_one(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_to_release(monkeypatch, code)
+
+    with pytest.raises(NotReleasableError):
+        release(0, 0, 4096)
+
+
+def test_a_system_without_the_call_gives_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "_fallocate", None)
+
+    with pytest.raises(NotReleasableError):
+        release(0, 0, 4096)
+
+
+def test_a_call_that_a_signal_interrupts_is_made_again_and_an_error_of_the_disk_is_none_of_the_file_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fail_to_release(monkeypatch, errno.EINTR, errno.EIO)
+
+    with pytest.raises(OSError, match="Input/output error"):
+        release(0, 0, 4096)

@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
 from tests.support.events import logged_events
 from tests.support.harness import SOURCE, TARGET, Harness
+from tests.support.holes import fail_to_release
 from tests.support.passing import (
     DISK_BYTES,
     KIB,
@@ -28,7 +28,6 @@ from tests.support.sounds import FFMPEG, run_ffmpeg, silence
 from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.adapters.sandbox import kernel
 from worker.application.consuming.work import Work
 from worker.application.jobs.incoming import Incoming
 from worker.domain.disposition import Ack, Disposition, Reject, Retry
@@ -136,7 +135,7 @@ async def test_a_conversion_that_fails_while_the_source_passes_is_tried_again_on
 async def test_a_file_system_that_gives_nothing_back_ends_the_job_as_too_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernel, "release", Mock(side_effect=OSError(errno.EOPNOTSUPP, "Operation not supported")))
+    fail_to_release(monkeypatch, errno.EOPNOTSUPP)
     async with a_small_disk(tmp_path) as (harness, objects):
         assert isinstance(await harness.handle(a_body()), Reject)
 

@@ -14,22 +14,20 @@ import aiohttp
 from aiobotocore.response import StreamingBody
 from botocore.exceptions import BotoCoreError
 
-from worker.adapters.disk import SHORT_BYTES
+from worker.adapters.disk import SHORT_BYTES, release
 from worker.adapters.s3.errors import source_errors
 from worker.adapters.s3.options import Arguments
-from worker.adapters.sandbox import kernel
 from worker.adapters.shielding import run_shielded
 from worker.domain.backoff import Backoff
 from worker.domain.errors import DependencyUnavailableError, SourceTooLargeError, WorkspaceFullError
 from worker.domain.job import ObjectLocation
-from worker.ports import BytesDone, NotReleasableError, Passage, SourceObject
+from worker.ports import BytesDone, Passage, SourceObject
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 _MIB = 1 << 20
 _WRITE_BYTES = _MIB  # gathered from the network before a thread writes it
-_NOT_SUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 # A body may break off this many times in a row; after 8 MiB more of it, the count starts again.
@@ -165,14 +163,7 @@ class _Sink:
 
     async def _make_room(self, begin: int, end: int) -> None:
         if begin < end:
-            if not kernel.IS_LINUX:
-                raise NotReleasableError
-            try:
-                await run_shielded(asyncio.to_thread(kernel.release, self._file.fileno(), begin, end))
-            except OSError as exc:
-                if exc.errno in _NOT_SUPPORTED:
-                    raise NotReleasableError from exc
-                raise
+            await run_shielded(asyncio.to_thread(release, self._file.fileno(), begin, end))
 
     def _write_all(self, data: bytes) -> None:
         rest = memoryview(data)

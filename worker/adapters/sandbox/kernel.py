@@ -12,7 +12,6 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
-_KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
 _CAPABILITY_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3, capget(2)
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -45,12 +44,6 @@ def file_of_proc(path: str) -> bytes:
         return os.read(descriptor, 65_536)
     finally:
         os.close(descriptor)
-
-
-def release(descriptor: int, begin: int, end: int) -> None:
-    """Give the file system back what a file has between two offsets, and keep the file's size. Raises OSError."""
-    offset, length = ctypes.c_int64(begin), ctypes.c_int64(end - begin)
-    checked(libc.fallocate(ctypes.c_int(descriptor), ctypes.c_int(_PUNCH_HOLE | _KEEP_SIZE), offset, length))
 
 
 def die_with_parent(signal_number: int) -> None:
