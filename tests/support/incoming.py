@@ -43,7 +43,7 @@ class Trickle:
                 self.written_bytes += file.write(self._data[self.written_bytes :][:_CHUNK_BYTES])
 
     def read_up_to(self, offset: int) -> None:
-        self.read_bytes = offset
+        self.read_bytes = max(self.read_bytes, offset)
 
     async def wait_until_complete(self) -> None:
         await self.wait_for_more_than(self.size_bytes)

@@ -29,7 +29,6 @@ from tests.support.virtual_time import virtual_time
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.application.consuming.work import Work
-from worker.application.jobs.incoming import Incoming
 from worker.domain.disposition import Ack, Disposition, Reject, Retry
 from worker.domain.errors import ConverterCrashedError, JobCancelledError, UnsupportedAudioError, WorkerError
 from worker.domain.progress import Stage, Status
@@ -236,27 +235,6 @@ async def test_a_job_waits_for_the_window_and_the_outputs_beside_others(tmp_path
         assert harness.record().attempt == 1
 
 
-async def test_a_converter_that_reads_again_what_is_gone_is_told_so(tmp_path: Path) -> None:
-    incoming = Incoming(tmp_path / "source", WINDOW_BYTES)
-    (tmp_path / "source").write_bytes(bytes(100))
-    await incoming.wait_for_more_than(0)
-
-    incoming.read_up_to(50)
-
-    await incoming.wait_for_more_than(50)
-    with pytest.raises(ReadOnceError):
-        await incoming.wait_for_more_than(0)
-
-
-async def test_the_front_comes_before_anybody_reads_however_small_the_window_is(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    incoming = Incoming(source, 64 * KIB)
-    incoming.size_bytes = 1024 * KIB
-    source.write_bytes(bytes(64 * KIB))  # a sixteenth
-
-    assert await asyncio.wait_for(incoming.wait_for_room(), 5) == (0, 0)
-
-
 @pytest.mark.parametrize(
     "options",
     [{}, {"end_seconds": 1.0}, {"format": "flac"}],
@@ -281,3 +259,17 @@ async def test_the_outputs_are_those_of_a_workspace_that_can_hold_the_source(
     assert outputs[0] == outputs[1]
     assert peaks[0] >= source.stat().st_size
     assert peaks[1] <= WINDOW_BYTES
+
+
+async def test_a_source_passes_whose_headers_are_nearly_half_a_window_long(tmp_path: Path) -> None:
+    sound = silence(50)
+    junk = bytes(WINDOW_BYTES // 2 - KIB)
+    chunk = b"JUNK" + len(junk).to_bytes(4, "little") + junk
+    source = sound[:4] + (len(sound) + len(chunk) - 8).to_bytes(4, "little") + sound[8:12] + chunk + sound[12:]
+
+    async with a_small_disk(tmp_path, disk_bytes=900 * KIB, converter=FfmpegConverter(FFMPEG)) as (harness, objects):
+        objects.put(SOURCE, source)
+
+        assert await harness.handle(a_body("mp3")) == Ack(), harness.record()
+
+        assert objects.peak_bytes <= WINDOW_BYTES

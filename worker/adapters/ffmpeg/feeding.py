@@ -81,6 +81,7 @@ async def _feed(source_fd: int, pipe: int, begin: int, end: int, incoming: Incom
     """
     offset, writer = begin, _PipeWriter(pipe)
     with closing:
+        incoming.read_up_to(begin)  # the headers have been read; the download might wait for that
         while offset < end:
             await incoming.wait_for_more_than(offset)
             # It blocks on the disk where the page cache has lost it. After a cancellation nobody sees what was read.

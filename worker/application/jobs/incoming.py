@@ -13,8 +13,8 @@ from worker.ports import ReadOnceError
 # the headers are longer, as with a cover in front of the sound, the download is waited for.
 _FRONT_SHARE = 16
 _FRONT_BYTES = 1 << 20
-# Of a window, half may be written and not read. The rest is for the front, for what is read and not yet given back, a
-# step at most, and for what a download writes at a time.
+# Of a window, half may be written and not read, and so much is waited for before the headers are read. The rest is for
+# what is read and not yet given back, a step at most, and for what a download writes at a time.
 _UNREAD_SHARE = 2
 _STEP_SHARE = 16
 
@@ -73,14 +73,13 @@ class Incoming:
     def read_up_to(self, offset: int) -> None:
         """Note that nobody reads the bytes before this offset any more."""
         if not self.is_kept:
-            self._read_bytes = offset
+            self._read_bytes = max(self._read_bytes, offset)
             self._news.set()
 
     async def wait_for_room(self) -> tuple[int, int]:
         """Wait while half a window is written and not read. Returns what is to be given back, in whole steps."""
         assert self._window_bytes is not None
-        # The front is not waited for: nobody reads on before it is there.
-        while self.written_bytes - max(self._read_bytes, self._front_bytes) > self._window_bytes // _UNREAD_SHARE:
+        while self.written_bytes - self._read_bytes > self._window_bytes // _UNREAD_SHARE:
             await self._more()
         begin, step = self._released_bytes, self._window_bytes // _STEP_SHARE
         self._released_bytes = min(self._read_bytes, self.written_bytes) // step * step
@@ -116,6 +115,8 @@ class Incoming:
 
     @property
     def _front_bytes(self) -> int:
+        if self._window_bytes is not None:
+            return self._window_bytes // _UNREAD_SHARE
         return min(_FRONT_BYTES, self.size_bytes // _FRONT_SHARE)
 
     async def _more(self) -> None:
