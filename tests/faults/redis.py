@@ -60,6 +60,11 @@ ROWS = (
         "tests/integration/test_redis_addresses.py::test_each_attempt_goes_to_an_address_that_has_not_failed_since",
     ),
     Row(
+        "one of several addresses of the name is that of a replica, which refuses writes",
+        "the next attempts go to the others first",
+        "tests/integration/test_redis_addresses.py::test_an_address_that_is_no_primary_is_left_for_the_others",
+    ),
+    Row(
         "a reply comes twice, or the key of a job holds the record of another",
         "no job is given the record of another; the connection is closed",
         "tests/integration/test_redis_stray_replies.py"

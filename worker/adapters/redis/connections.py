@@ -68,6 +68,12 @@ class Connections:
             self._failed(connection.address)
         connection.close()
 
+    def leave_idle(self) -> None:
+        """Close idle connections, whose server is of no use, and try their addresses last from now on."""
+        for connection in self._idle:
+            self._failed(connection.address)
+        self.drop_idle()
+
     def drop_idle(self) -> None:
         idle, self._idle = self._idle, []
         for connection in idle:

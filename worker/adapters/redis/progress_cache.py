@@ -170,7 +170,7 @@ class RedisProgressCache:
         except RedisError as exc:
             failure = store_failure(exc)
             if failure.severity is Severity.HARD:  # a demoted primary keeps its connections: leave it, ask DNS again
-                nodes.of(key).drop_idle()
+                nodes.of(key).leave_idle()
             raise failure from exc
         outcome, _, its_token = reply.partition(b" ") if isinstance(reply, bytes) else (b"", b"", b"")
         if outcome not in _OUTCOMES:  # what answers here is not Redis

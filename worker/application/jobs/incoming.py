@@ -88,7 +88,7 @@ class Incoming:
     async def may_be_converted_early(self, least_bytes: int) -> bool:
         """Wait for its front. False where it is complete then, or is kept and has less than so many bytes."""
         await self.wait_for_more_than(0)
-        if self.size_bytes < max(least_bytes if self.is_kept else 0, 1):
+        if self.size_bytes < (max(least_bytes, 1) if self.is_kept else 1):
             return False
         await self.wait_for_more_than(self._front_bytes)
         return not self.is_complete
