@@ -30,6 +30,14 @@ PERMANENT = [
     (400, "KMS.AnythingThatIsNewInKMS", AccessDeniedError, TargetRefusedError),
     (400, "KMS.AccessDeniedException", AccessDeniedError, AccessDeniedError),
     (400, "InvalidBucketName", SourceNotFoundError, TargetRefusedError),
+    (400, "InvalidAccessPoint", SourceNotFoundError, TargetRefusedError),
+    (400, "InvalidAccessPointAliasError", SourceNotFoundError, TargetRefusedError),
+    (400, "XMinioInvalidObjectName", SourceNotFoundError, TargetRefusedError),
+    (400, "EndpointNotFound", AccessDeniedError, TargetRefusedError),
+    (400, "IllegalLocationConstraintException", AccessDeniedError, TargetRefusedError),
+    (400, "IncorrectEndpoint", AccessDeniedError, TargetRefusedError),
+    (400, "InvalidHostHeader", AccessDeniedError, TargetRefusedError),
+    (400, "UnsupportedSignature", AccessDeniedError, TargetRefusedError),
     (401, "Unauthorized", AccessDeniedError, AccessDeniedError),
     (403, "AccessDenied", AccessDeniedError, AccessDeniedError),
     (403, "AllAccessDisabled", AccessDeniedError, AccessDeniedError),
@@ -51,6 +59,8 @@ PERMANENT = [
 
 TRANSIENT = [
     (400, "ExpiredToken"),
+    (400, "InvalidSessionException"),
+    (400, "InvalidSignature"),
     (400, "RequestTimeout"),
     (400, "IncompleteBody"),
     (400, "BadDigest"),
@@ -136,6 +146,8 @@ def test_a_range_that_does_not_fit_means_that_the_source_was_replaced(status: in
         ("MissingContentLength", "AWS_REQUEST_CHECKSUM_CALCULATION=when_required"),
         ("PermanentRedirect", "AWS_REGION"),
         ("AuthorizationHeaderMalformed", "AWS_REGION"),
+        ("IllegalLocationConstraintException", "AWS_REGION"),
+        ("IncorrectEndpoint", "AWS_REGION"),
         ("InvalidStorageClass", "WORKER_S3_STORAGE_CLASS"),
     ],
 )

@@ -40,6 +40,8 @@ _CREDENTIALS = frozenset(
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidSecurity",
+        "InvalidSessionException",
+        "InvalidSignature",
         "InvalidToken",
         "RequestExpired",
         "RequestTimeTooSkewed",
@@ -84,7 +86,17 @@ _TRANSIENT = _CREDENTIALS | _THROTTLES | _ON_THE_WAY | _CONFLICTS | _LOST_UPLOAD
 _TRANSIENT_STATUSES = frozenset({307, 408, 425, 429})
 
 _MISSING = frozenset(
-    {"InvalidBucketName", "InvalidURI", "KeyTooLongError", "NoSuchAccessPoint", "NoSuchBucket", "NoSuchVersion"}
+    {
+        "InvalidAccessPoint",
+        "InvalidAccessPointAliasError",
+        "InvalidBucketName",
+        "InvalidURI",
+        "KeyTooLongError",
+        "NoSuchAccessPoint",
+        "NoSuchBucket",
+        "NoSuchVersion",
+        "XMinioInvalidObjectName",
+    }
 )
 _CHANGED_STATUSES = frozenset({412, 416})  # answers to a ranged GET that names an ETag
 _NOT_RIGHTS = frozenset({"InvalidObjectState", "QuotaExceeded"})  # answered with 403
@@ -102,9 +114,13 @@ _ADVICE = {
     "AccessControlListNotSupported": "its bucket has ACLs switched off: unset WORKER_S3_ACL",
     "AuthorizationHeaderMalformed": _OTHER_REGION,
     "DisabledException": "enable its KMS key",
+    "EndpointNotFound": _OTHER_REGION,
     "EntityTooLarge": "it is larger than the store takes: choose a smaller format or bitrate",
+    "IllegalLocationConstraintException": _OTHER_REGION,
+    "IncorrectEndpoint": _OTHER_REGION,
     "InvalidArgument": "check the settings WORKER_S3_* against what its bucket allows",
     "InvalidBucketState": "see the state of its bucket",
+    "InvalidHostHeader": "check the endpoint",
     "InvalidObjectState": "it is archived and must be restored first",
     "InvalidRequest": "a source with a key of its own (SSE-C) is not supported; else check WORKER_S3_*",
     "InvalidStorageClass": "check WORKER_S3_STORAGE_CLASS",
@@ -119,6 +135,7 @@ _ADVICE = {
     "PreconditionFailed": "its store does not let it be replaced",
     "QuotaExceeded": "its bucket is full: raise the quota or delete objects",
     "UnsupportedArgument": "check the settings WORKER_S3_*",
+    "UnsupportedSignature": "its endpoint does not take signatures of version 4",
 }
 _CHECK_ITS_NAME = "check its name"
 _CREATE_BUCKET = "create the bucket or correct the target"
