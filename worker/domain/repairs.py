@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-# An item of DynamoDB holds 400 KB. Sources and targets may take 200 KB of it, the playlists of streams 100 KB, and a
-# message that is kept 128 KB. A repair of one of several sources begins with its name, of which JSON may make 6 KB.
+# An item of DynamoDB holds 400 KB. Sources and targets may take 200 KB of it and the playlists of streams 100 KB. A
+# message is kept with its record where it has 128 KB at most, which then bounds its sources and targets as well.
+# A repair of one of several sources begins with its name, of which JSON may make 6 KB.
 MOST_BYTES = 32_768
 
 

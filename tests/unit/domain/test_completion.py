@@ -65,6 +65,15 @@ def test_the_largest_record_fits_into_a_message_of_sns(repairs: int) -> None:
     )
 
 
+def test_twenty_repairs_are_all_told_where_the_event_is_too_large() -> None:
+    repaired = ("a frame was replaced",) * 20
+    outputs = (OutputRecord("s3://bucket/a/", 1, 1.0, "0" * 64, None, f"s3://bucket/{'x' * MAX_EVENT_BYTES}"),)
+
+    text = CompletionEvent(an_end(outputs=outputs, repaired=repaired)).to_json()
+
+    assert json.loads(text)["record"]["repaired"] == list(repaired)
+
+
 def test_playlists_are_left_out_where_the_event_would_be_too_large_for_sns() -> None:
     key = "\x01" * 1000
     outputs = tuple(
