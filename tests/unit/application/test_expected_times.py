@@ -1,4 +1,4 @@
-"""What is expected and learned of times, where a source is converted while it is downloaded."""
+"""What is expected and learned of times, above all where a source is converted while it is downloaded."""
 
 from __future__ import annotations
 
@@ -99,6 +99,19 @@ async def test_the_speed_of_a_download_is_learned_while_its_source_is_converted(
 
     assert speeds.download_bytes_per_second == pytest.approx(_OF_100_SECONDS)
     assert speeds.conversion_slowness == Speeds().conversion_slowness  # the conversion waited for the download
+
+
+@virtual_time
+async def test_the_speed_of_a_conversion_is_learned_where_its_source_was_there_before(tmp_path: Path) -> None:
+    speeds, converter = Speeds(), FakeConverter()
+    converter.may_finish.clear()
+    async with a_conversion(tmp_path, converter, speeds) as it:
+        it.may_come.set()
+        await wait_until(lambda: converter.running)
+        await asyncio.sleep(100)
+        converter.may_finish.set()
+
+    assert speeds.conversion_slowness > Speeds().conversion_slowness
 
 
 @virtual_time
