@@ -135,11 +135,13 @@ async def test_a_file_system_that_gives_nothing_back_ends_the_job_as_too_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_to_release(monkeypatch, errno.EOPNOTSUPP)
-    async with a_small_disk(tmp_path) as (harness, objects):
-        assert isinstance(await harness.handle(a_body()), Reject)
+    with logged_events() as logged:
+        async with a_small_disk(tmp_path) as (harness, objects):
+            assert isinstance(await harness.handle(a_body()), Reject)
 
-        assert harness.record().error.code == "source_too_large"  # type: ignore[union-attr]
-        assert objects.downloads == 3
+            assert harness.record().error.code == "source_too_large"  # type: ignore[union-attr]
+            assert objects.downloads == 3
+    assert "file system" in logged.one(Event.CONVERSION_EARLY_FAILED)["error"]
 
 
 @virtual_time

@@ -139,6 +139,7 @@ class Conversion:
                 await incoming.wait_until_complete()
         except NotReleasableError as exc:
             assert state.shortage is not None
+            emit(Event.CONVERSION_EARLY_FAILED, error=str(exc))
             raise state.shortage from exc
         return await self._probe_and_convert(state) if converted is None else converted
 
