@@ -10,6 +10,7 @@ from tests.fakes.converter import FakeConverter
 from tests.support.harness import a_body, a_harness
 from tests.support.sounds import silence
 from tests.support.virtual_time import virtual_time
+from worker.application.jobs.conversion import ConversionLimits
 from worker.domain.disposition import Ack, Reject
 from worker.ports import Converted
 
@@ -37,3 +38,10 @@ async def test_outputs_may_be_as_large_as_their_limit_and_not_larger(tmp_path: P
         root.mkdir()
         async with a_harness(root, output_limit_bytes=limit) as harness:
             assert isinstance(await harness.handle(a_body()), disposition)
+
+
+def test_the_sizes_are_those_that_the_documents_name() -> None:
+    limits = ConversionLimits(1, 1.0)
+
+    assert (limits.early_bytes, limits.window_bytes) == (16 << 20, 16 << 20)
+    assert limits.output_bytes == 20 << 30
