@@ -58,7 +58,7 @@ async def test_a_playlist_reads_nothing_but_itself(kind: str, suffix: str, tmp_p
     text = _PLAYLISTS[kind].format(victim=victim, name=victim.name)
     source = a_file(tmp_path / f"source.{kind if suffix == 'itself' else suffix}", text.encode())
 
-    with pytest.raises(UnsupportedAudioError, match="the source is a playlist, not audio"):
+    with pytest.raises(UnsupportedAudioError, match=r"a playlist.*, not audio"):
         await convert(source)
 
 

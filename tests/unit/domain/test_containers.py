@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import pytest
@@ -100,6 +101,9 @@ def test_a_tag_of_megabytes_is_skipped_and_not_read() -> None:
     assert sum(read) < 200_000
 
 
+AN_XML = "the source is XML (a playlist, a feed or an error), not audio"
+
+
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
@@ -108,17 +112,36 @@ def test_a_tag_of_megabytes_is_skipped_and_not_read() -> None:
         (b"\xef\xbb\xbf#EXTM3U\n", "the source is a playlist, not audio"),
         (b"\r\n ffconcat version 1.0", "the source is a playlist, not audio"),
         (b"v=0\r\no=- 0 0", "the source is a playlist, not audio"),
-        (b"<?xml version='1.0'?><MPD>", "the source is a playlist, not audio"),
+        (b"<MPD>", "the source is a playlist, not audio"),
+        (b"<?xml version='1.0'?><MPD>", AN_XML),
+        (b"<Error><Code>AccessDenied</Code></Error>", AN_XML),
+        (b"\n<!DOCTYPE html>\n<title>404", "the source is a web page, not audio"),
+        (b"<HTML><body>", "the source is a web page, not audio"),
+        (b'{"error": "no such file"}', "the source is JSON, not audio"),
+        (b'[\n  {"id": 1}\n]', "the source is JSON, not audio"),
+        (b"PK\x03\x04\x14\0", "the source is a ZIP archive, not audio"),
+        (b"\x1f\x8b\x08\0", "the source is a gzip archive, not audio"),
+        (b"%PDF-1.7", "the source is a PDF, not audio"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "the source is a picture, not audio"),
+        (b"\x89PNG\r\n\x1a\n", "the source is a picture, not audio"),
+        (b"MThd\0\0\0\6", "the source is MIDI, not audio"),
+        (ID3_TAG + b"<html>", "the source is a web page, not audio"),
         (b"hello", "the source is not audio of a format that can be read"),
-        (b"RIFF\0\0\0\0RMID", "the source is not audio of a format that can be read"),
+        (b"RIFF\0\0\0\0RMID", "the source is MIDI, not audio"),
+        (b"RIFF\0\0\0\0CDXA", "the source is not audio of a format that can be read"),
         (MPEG_FRAME + bytes(2000), "the source is not audio of a format that can be read"),
         (ID3_TAG, "the source holds nothing but tags, or is cut off within them"),
         (ID3_TAG[:100], "the source holds nothing but tags, or is cut off within them"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_sentence(data: bytes, sentence: str) -> None:
-    with pytest.raises(UnsupportedAudioError, match=f"^{sentence}$"):
+    with pytest.raises(UnsupportedAudioError, match=f"^{re.escape(sentence)}$"):
         sniffed(data)
+
+
+@pytest.mark.parametrize("junk", [b"\xff\xd8\xff\xe0" + bytes(900), b"<html></html>", b'{"a": 1}'])
+def test_sound_behind_what_is_no_sound_is_found(junk: bytes) -> None:
+    assert sniffed(junk + MPEG_FRAME * 8).container is Container.MP3
 
 
 _STARTS = st.sampled_from(

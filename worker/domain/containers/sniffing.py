@@ -133,12 +133,22 @@ _PLAYLISTS = (
     b"ffconcat",
     b"v=0",
     b"<MPD",
-    b"<?xml",
     b"[playlist]",
     b"<asx",
     b"<ASX",
     b"<smil",
 )
+_XML = (b"<?xml", b"<rss", b"<Error>")
+# What is often uploaded, or saved under the name of a sound where the download failed.
+_NO_SOUND = {
+    "a web page": re.compile(rb"<!doctype html|<html", re.IGNORECASE),
+    "JSON": re.compile(rb'\{\s*"|\[\s*[\[{"]'),
+    "a ZIP archive": re.compile(rb"PK\x03\x04"),
+    "a gzip archive": re.compile(rb"\x1f\x8b\x08"),
+    "a PDF": re.compile(rb"%PDF-"),
+    "a picture": re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP", re.DOTALL),
+    "MIDI": re.compile(rb"MThd|RIFF.{4}RMID", re.DOTALL),
+}
 
 
 def sniff(read_at: ReadAt, size: int) -> Sniffed:
@@ -151,14 +161,20 @@ def sniff(read_at: ReadAt, size: int) -> Sniffed:
     window = read_at(start, _WINDOW_BYTES)
     if (container := _by_magic(window) or _by_first_frames(window)) is not None:
         return Sniffed(container, start)
-    if window.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS):
+    text = window.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if text.startswith(_PLAYLISTS):
         raise UnsupportedAudioError("the source is a playlist, not audio")
+    if text.startswith(_XML):
+        raise UnsupportedAudioError("the source is XML (a playlist, a feed or an error), not audio")
     if (behind_junk := _behind_junk(window)) is not None:
         container, offset = behind_junk
         return Sniffed(container, start + offset)
     if (container := _by_frames(read_at, start)) is not None:
         return Sniffed(container, start)
-    raise UnsupportedAudioError("the source is not audio of a format that can be read")
+    found = next((name for name, pattern in _NO_SOUND.items() if pattern.match(text)), None)
+    raise UnsupportedAudioError(
+        f"the source is {found}, not audio" if found else "the source is not audio of a format that can be read"
+    )
 
 
 def examine(sniffed: Sniffed, read_at: ReadAt, size: int) -> Structure:
