@@ -33,6 +33,7 @@ def problem_of(*tracks: bytes, behind: bytes = b"") -> str | None:
     return examine(reader(data), 0, len(data)).problem
 
 
+AUDIBLE = box(b"esds", bytes(30)) + box(b"adrm", bytes(68))  # the checksum and the key, of an account
 PLAIN, CENC = an_entry(b"mp4a"), an_entry(b"enca", a_protection(1))
 PICTURES = a_track(an_entry(b"encv"), handler=b"vide")
 
@@ -43,10 +44,12 @@ PICTURES = a_track(an_entry(b"encv"), handler=b"vide")
         [a_track(CENC)],
         [a_track(an_entry(b"enca"))],
         [a_track(an_entry(b"drms"))],
+        [a_track(an_entry(b"aavd", AUDIBLE))],
+        [a_track(an_entry(b"mp4a", AUDIBLE))],
         [a_track(PLAIN, CENC)],
         [a_track(CENC), a_track(CENC), PICTURES],
     ],
-    ids=["Common Encryption", "another", "Apple's store", "from a place on", "all tracks"],
+    ids=["Common Encryption", "another", "Apple's store", "Audible", "older Audible", "from a place on", "all tracks"],
 )
 def test_sound_that_is_encrypted_is_refused_as_that(tracks: list[bytes]) -> None:
     assert problem_of(*tracks) == ENCRYPTED
@@ -57,12 +60,21 @@ def test_sound_that_is_encrypted_is_refused_as_that(tracks: list[bytes]) -> None
     [
         [a_track(PLAIN)],
         [a_track(an_entry(b"enca", a_protection(0)))],
+        [a_track(an_entry(b"aavd", box(b"esds", bytes(30))))],
         [a_track(CENC), a_track(PLAIN)],
         [a_track(PLAIN), PICTURES],
         [PICTURES],
         [],
     ],
-    ids=["plain", "protected by nothing", "one of two", "pictures", "pictures alone", "no track"],
+    ids=[
+        "plain",
+        "protected by nothing",
+        "Audible's without its box",
+        "one of two",
+        "pictures",
+        "pictures alone",
+        "no track",
+    ],
 )
 def test_sound_that_is_not_encrypted_is_none_of_that(tracks: list[bytes]) -> None:
     assert problem_of(*tracks) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MAX_INDEX_BYTES = 16 << 20
 _ENTRY_BYTES = 28  # of a description of samples of sound, before the boxes in it
+_AUDIBLE = (b"aavd", b"mp4a")
 AAC_LC = 2  # the audio object type
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000)  # below, a decoder may find a band that no header states
 
@@ -43,12 +44,14 @@ def has_encrypted_sound(index: bytes) -> bool:
 
 
 def _is_encrypted(entries: bytes) -> bool:
-    """By the descriptions of a track's samples (ISO 14496-12, section 8.12); `drms` are those of Apple's store.
+    """By the descriptions of a track's samples (ISO 14496-12, section 8.12).
 
+    `drms` are those of Apple's store, and Audible's have a box `adrm` beside the configuration of AAC.
     A description may stand in the place of the true one where nothing is encrypted (ISO 23001-7, section 8.2).
     """
     protections = [child(entry[_ENTRY_BYTES:], b"sinf", b"schi", b"tenc") for entry in children(entries, b"enca")]
-    return any(each[6:7] != b"\0" for each in protections) or bool(children(entries, b"drms"))
+    of_audible = [child(each[_ENTRY_BYTES:], b"adrm") for kind in _AUDIBLE for each in children(entries, kind)]
+    return any(each[6:7] != b"\0" for each in protections) or any(of_audible) or bool(children(entries, b"drms"))
 
 
 def audio_configuration(esds: bytes) -> bytes:
