@@ -33,6 +33,15 @@ def conditions_of(fields: dict[str, str]) -> list[Any]:
     return conditions
 
 
+async def send(client: GatewayClient, upload: dict[str, Any], data: bytes, *, filename: str) -> None:
+    form = aiohttp.FormData()
+    for name, value in upload["fields"].items():
+        form.add_field(name, value)
+    form.add_field("file", data, filename=filename)
+    async with client.session.post(upload["url"], data=form) as posted:
+        assert posted.status in {200, 204}, await posted.text()
+
+
 async def test_a_file_is_uploaded_converted_and_downloaded(
     client: GatewayClient, shared: Stack, start_worker: Callable[..., WorkerProcess]
 ) -> None:
@@ -40,12 +49,7 @@ async def test_a_file_is_uploaded_converted_and_downloaded(
     start_worker(shared)
 
     upload = (await client.post("/uploads", {"name": "ä b.wav", "bytes": len(data), "content_type": "audio/wav"})).json
-    form = aiohttp.FormData()
-    for name, value in upload["fields"].items():
-        form.add_field(name, value)
-    form.add_field("file", data, filename="ä b.wav")
-    async with client.session.post(upload["url"], data=form) as posted:
-        assert posted.status in {200, 204}, await posted.text()
+    await send(client, upload, data, filename="ä b.wav")
     outputs = [{"target": f"s3://{shared.targets}/made/ü 1.mp3", "format": "mp3"}]
     await client.post("/jobs", {"job_id": "whole", "source": upload["source"], "outputs": outputs})
     early = await client.get("/jobs/whole/outputs/0")
@@ -91,6 +95,21 @@ async def test_a_form_is_for_one_key_one_size_and_one_type_and_expires(client: G
 
 
 @pytest.mark.parametrize(
+    "content_type",
+    ["audio/webm;codecs=opus", "audio/ogg; codecs=opus", 'video/webm;codecs="vp8,opus"', "audio/L16; rate=16000"],
+)
+async def test_a_recording_of_a_browser_is_uploaded_under_its_whole_type(
+    client: GatewayClient, shared: Stack, content_type: str
+) -> None:
+    form = (await client.post("/uploads", {"name": "call.webm", "bytes": 5, "content_type": content_type})).json
+
+    await send(client, form, b"sound", filename="blob")
+
+    _, _, bucket, key = form["source"].split("/", 3)
+    assert shared.aws["s3"].head_object(Bucket=bucket, Key=key)["ContentType"] == content_type
+
+
+@pytest.mark.parametrize(
     ("change", "field"),
     [
         ({"name": ""}, "name"),
@@ -99,6 +118,8 @@ async def test_a_form_is_for_one_key_one_size_and_one_type_and_expires(client: G
         ({"bytes": 1_000_001}, "bytes"),
         ({"bytes": "1"}, "bytes"),
         ({"content_type": "text/html"}, "content_type"),
+        ({"content_type": "audio/webm;codecs=\r\nx"}, "content_type"),
+        ({"content_type": "audio/webm;text/html"}, "content_type"),
         ({"key": "x"}, "key"),
     ],
 )

@@ -15,8 +15,12 @@ from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import ProblemError
 
 _MOST_NAME_BYTES = 255
-# Nothing that a browser would show as a page: the bucket may be one that browsers read from.
-_CONTENT_TYPE = re.compile(r"(audio|video)/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,100}|application/(octet-stream|ogg|mp4)")
+# Nothing that a browser would show as a page: the bucket may be one that browsers read from. Recordings of browsers
+# have a parameter (audio/webm;codecs=opus), see https://www.w3.org/TR/mediastream-recording/#mimetype.
+_CONTENT_TYPE = re.compile(
+    r"((audio|video)/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,100}|application/(octet-stream|ogg|mp4))"
+    r"(; ?[A-Za-z0-9_-]{1,40}=([A-Za-z0-9_.+-]{1,100}|\"[A-Za-z0-9_.,+ -]{1,100}\")){0,4}"
+)
 
 UPLOAD: dict[str, Any] = {
     "type": "object",

@@ -19,7 +19,8 @@ const SILENCE_MS = 45_000; // a stream has a comment every 15 s: after three wit
 const FIRST_WAIT_MS = 500;
 const MOST_WAIT_MS = 15_000;
 const OCTETS = "application/octet-stream";
-const UPLOADABLE = /^((audio|video)\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,100}|application\/(octet-stream|ogg|mp4))$/;
+const UPLOADABLE =
+  /^((audio|video)\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,100}|application\/(octet-stream|ogg|mp4))(; ?[A-Za-z0-9_-]{1,40}=([A-Za-z0-9_.+-]{1,100}|"[A-Za-z0-9_.,+ -]{1,100}")){0,4}$/;
 
 /** Whether nothing more will happen to the job, unless it is retried. */
 export function isFinal(record) {
