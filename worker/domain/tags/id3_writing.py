@@ -17,6 +17,7 @@ from worker.domain.tags.pictures import FRONT_COVER, Picture
 _LANGUAGE = b"eng"  # which players look for, whatever the language is
 _TIMES = {"TDRC", "TDOR", "TDRL"}
 _TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?", re.ASCII)  # section 4 of the structure
+_DAY = re.compile(r"(\d{4})(0[1-9]|1[0-2])([0-2]\d|3[01])", re.ASCII)
 _PERFORMER = re.compile(r"(.+) \((.+)\)", re.DOTALL)
 
 
@@ -73,9 +74,15 @@ def _frame_of(tags: Tags, name: str) -> bytes:
         return frame(b"COMM", UTF_8 + _LANGUAGE + _described(name, values[0]))
     if identifier.startswith("W"):
         return frame(identifier.encode(), values[0].encode("latin-1", "replace"))
-    if is_frame(identifier) and (identifier not in _TIMES or all(map(_TIME.fullmatch, values))):
-        return frame(identifier.encode(), text(list(values)))
+    texts = [_as_time(value) for value in values] if identifier in _TIMES else values
+    if is_frame(identifier) and (identifier not in _TIMES or all(map(_TIME.fullmatch, texts))):
+        return frame(identifier.encode(), text(list(texts)))
     return frame(b"TXXX", text([identifier if identifier and not is_frame(identifier) else name, *values]))
+
+
+def _as_time(value: str) -> str:
+    """A time as ID3 has it: UTC without the Z that iTunes writes, a day with the dashes that yt-dlp leaves out."""
+    return _DAY.sub(r"\1-\2-\3", value) if _DAY.fullmatch(value) else value.removesuffix("Z")
 
 
 def _described(description: str, value: str) -> bytes:
