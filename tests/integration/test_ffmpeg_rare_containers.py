@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mutagen.flac import FLAC
 
 from tests.mutation.trial import convert
 from tests.support import rare_sounds
@@ -83,6 +84,16 @@ async def test_24_bits_of_a_lossless_source_are_kept(name: str, tmp_path: Path) 
         run_ffmpeg("-i", str(path), "-f", "s24le", str(tmp_path / f"{number}.raw"))
         raw.append((tmp_path / f"{number}.raw").read_bytes())
     assert raw[0] == raw[1]
+
+
+@pytest.mark.parametrize("name", ["silence.dsf", "silence.dff"])
+async def test_dsd_becomes_24_bits_where_nothing_else_is_asked_for(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(BUILT[name][0])
+    as_asked = an_output(AudioFormat.FLAC, bits_per_sample=16)
+
+    artifacts = await converted(tmp_path / name, tmp_path, an_output(AudioFormat.FLAC), as_asked)
+
+    assert [FLAC(artifact.path).info.bits_per_sample for artifact in artifacts] == [24, 16]
 
 
 @pytest.mark.parametrize("name", ["plain.wv", "plain.tta"])

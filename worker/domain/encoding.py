@@ -21,6 +21,7 @@ from worker.domain.trimming import TrimSilence
 from worker.domain.waveform import Waveform, waveform_of
 
 LOSSY_BITS = 16  # a sample of a lossy source counts as one of so many bits
+_DSD_BITS = 24  # and one of DSD: each is of one bit, and together they have more range than 16
 
 # Of white noise in mono, Vorbis made 1.6 times the bitrate, AAC at its lowest 1.9 times, others less.
 _VARIATION = 2.0
@@ -123,6 +124,13 @@ def encoding_for(
         waveform=waveform,
         segment_seconds=(spec.segment_seconds or DEFAULT_SEGMENT_SECONDS) if rules.is_segmented else None,
     )
+
+
+def counted_bits(codec: str, stored_bits: int | None) -> int:
+    """As how many bits a sample of a source counts, for the depth that lossless outputs have by default."""
+    if stored_bits is not None:
+        return stored_bits
+    return _DSD_BITS if codec.startswith("dsd_") else LOSSY_BITS
 
 
 def _depth(spec: OutputSpec, source_bits: int) -> int:

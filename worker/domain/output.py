@@ -77,7 +77,7 @@ class OutputSpec:
     bits_per_sample: Annotated[
         int | None,
         Option(
-            "Depth of lossless samples; 32 is float. By default 24 for a source of more than 16 bits, else 16.",
+            "Depth of lossless samples; 32 is float. By default 24 for DSD or a source of more than 16 bits, else 16.",
             lambda rules: rules.bits_per_sample,
             unavailable="which is lossy",
         ),

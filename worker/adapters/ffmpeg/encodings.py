@@ -8,7 +8,7 @@ from pathlib import Path
 
 from worker.adapters.ffmpeg.cuts import cut_length_samples
 from worker.domain.cutting import Cut, cut_of
-from worker.domain.encoding import LOSSY_BITS, Encoding, check_source, encodings_for
+from worker.domain.encoding import Encoding, check_source, counted_bits, encodings_for
 from worker.domain.errors import InvalidMessageError
 from worker.domain.job import OutputSpec
 from worker.ports import MispredictedError, SourceAudio
@@ -31,7 +31,7 @@ def encodings_of(specs: Sequence[OutputSpec], audio: SourceAudio) -> list[Encodi
         specs,
         sample_rate_hz=audio.sample_rate_hz,
         channels=audio.channels,
-        bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
+        bits_per_sample=counted_bits(audio.codec, audio.bits_per_sample),
         seconds=audio.duration_seconds,
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from worker.domain.disk_space import OutputsTooLargeError, SpaceNeed
-from worker.domain.encoding import LOSSY_BITS, bytes_of, encodings_for
+from worker.domain.encoding import bytes_of, counted_bits, encodings_for
 from worker.domain.job import Job, OutputSpec
 from worker.domain.joining import common_depth, common_form
 from worker.domain.tags.pictures import MAX_PICTURE_BYTES
@@ -117,7 +117,7 @@ class SpaceNeeds:
             self.job.outputs,
             sample_rate_hz=audio.sample_rate_hz,
             channels=audio.channels,
-            bits_per_sample=audio.bits_per_sample or LOSSY_BITS,
+            bits_per_sample=counted_bits(audio.codec, audio.bits_per_sample),
             seconds=stated,
         )
         needs = []
