@@ -54,7 +54,7 @@ _PLAIN = [
     for field in FIELDS.values()
     if field.mp4 not in NUMBERS
     and not field.id3.startswith(("W", "UFID"))
-    and field.name not in {*TOTALS, *TOTALS.values(), "GENRE", "LYRICS", "DESCRIPTION"}
+    and field.name not in {*TOTALS, *TOTALS.values(), "GENRE", "COMMENT", "LYRICS", "DESCRIPTION"}
 ]
 _values = st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1), min_size=1, max_size=3)
 _names = st.sampled_from(_PLAIN) | st.text(string.ascii_letters + " _", min_size=1, max_size=20).map("x{}".format)

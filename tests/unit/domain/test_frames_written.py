@@ -19,7 +19,7 @@ from worker.domain.tags.writing import front_of
     ("tags", "frames"),
     [
         ({"TITLE": ("A", "B")}, [frame(b"TIT2", b"\x03A\0B")]),
-        ({"COMMENT": ("A", "B")}, [frame(b"COMM", b"\x03eng\0A\0B")]),
+        ({"COMMENT": ("A", "B")}, [frame(b"COMM", b"\x03eng\0A\n\nB")]),
         ({"LYRICS": ("A", "B")}, [frame(b"USLT", b"\x03eng\0A\n\nB")]),
         ({"iTunNORM": ("A", "B")}, [frame(b"COMM", b"\x03engiTunNORM\0A")]),
         ({"WEBSITE": ("http://é.example", "B")}, [frame(b"WOAR", b"http://\xe9.example")]),

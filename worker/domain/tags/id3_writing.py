@@ -66,10 +66,8 @@ def _frame_of(tags: Tags, name: str) -> bytes:
         return b""
     if identifier == "UFID":
         return frame(b"UFID", owner.encode() + b"\0" + values[0].encode())
-    if identifier == "COMM":
-        return frame(b"COMM", UTF_8 + _LANGUAGE + _described("", "\0".join(values)))
-    if identifier == "USLT":  # one text
-        return frame(b"USLT", UTF_8 + _LANGUAGE + _described("", "\n\n".join(values)))
+    if identifier in {"COMM", "USLT"}:  # one text, of which players show nothing behind a zero
+        return frame(identifier.encode(), UTF_8 + _LANGUAGE + _described("", "\n\n".join(values)))
     if name.startswith("iTun"):  # iTunes reads its own as comments
         return frame(b"COMM", UTF_8 + _LANGUAGE + _described(name, values[0]))
     if identifier.startswith("W"):
