@@ -220,10 +220,15 @@ def texts_of(content: bytes) -> list[str]:
     data = content[1:]
     if encoding.startswith("utf-16"):
         data = data[: len(data) & ~1]
-        marked = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        encoding = encoding if marked or encoding != "utf-16" else "utf-16-le"
+        if encoding == "utf-16" and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            encoding = _order_of(data)
     texts = data.decode(encoding, "replace").split("\0")
     return [text.strip("\ufeff") for text in (texts[:-1] if len(texts) > 1 and not texts[-1] else texts)]
+
+
+def _order_of(data: bytes) -> str:
+    """The order of UTF-16 whose mark is missing: most texts have letters whose first byte is zero in one of them."""
+    return "utf-16-be" if data[::2].count(0) > data[1::2].count(0) else "utf-16-le"
 
 
 def _syncsafe(size: bytes) -> int:
