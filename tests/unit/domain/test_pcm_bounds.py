@@ -83,6 +83,14 @@ def test_a_format_of_a_wav_has_16_bytes(length: int, *, is_known: bool) -> None:
     assert bool(examined(wav.examine, data).track_seconds) is is_known
 
 
+def test_a_wav_whose_chunk_lacks_the_byte_that_makes_it_even_is_not_called_cut_off() -> None:
+    odd = b"LIST" + (9).to_bytes(4, "little") + bytes(9)
+
+    problem = examined(wav.examine, a_wav(chunk(b"fmt ", FORMAT), odd, chunk(b"data", bytes(4000)))).problem
+
+    assert problem == "the source is damaged: the chunks of the WAV file do not follow each other"
+
+
 def test_a_wav_without_samples_is_cut_off() -> None:
     data = a_wav(chunk(b"fmt ", FORMAT), chunk(b"data", b""))
 

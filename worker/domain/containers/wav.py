@@ -8,11 +8,12 @@ from functools import partial
 from worker.domain.containers.data_end import Samples, find_end
 from worker.domain.containers.samples import ByteOrder
 from worker.domain.containers.sizes import MAX_CHUNKS, MAX_FILE_BYTES, SLACK_BYTES
-from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
+from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
 from worker.domain.containers.wave_format import FORMAT_BYTES, block_bytes, misread_codec, sample_layout_of
 
 _UNKNOWN = 0xFFFF_FFFF
 BIG_ENDIAN = b"RIFX"
+_NOT_IN_A_ROW = damaged("the chunks of the WAV file do not follow each other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,14 @@ class _Sizes:
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Where the sound ends, whatever the header states, and whether it is all there."""
     offset, sizes, layout, codec, block = start + 12, _Sizes(), None, None, 1
+    problem = CUT_OFF  # where there is no chunk of samples
     order: ByteOrder = "big" if read_at(start, 4) == BIG_ENDIAN else "little"
     for _ in range(MAX_CHUNKS):
         header = read_at(offset, 8 + FORMAT_BYTES)
         if len(header) < 8:
             break
         kind, length = header[:4], int.from_bytes(header[4:8], order)
+        problem = CUT_OFF if _is_name(kind) else _NOT_IN_A_ROW
         if kind == b"ds64":
             sizes = _Sizes.at(offset + 8, header[8:])
         if kind == b"fmt ":
@@ -61,7 +64,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
             is_unknown = is_wide and sizes.are_there and sizes.of_data is None
             return replace(structure, ignores_stated_size=True) if is_unknown else structure
         offset += 8 + length + length % 2
-    return Structure(start, size, problem=CUT_OFF)  # no data chunk
+    return Structure(start, size, problem=problem)
 
 
 def _behind_chunks(read_at: ReadAt, size: int, begin: int, order: ByteOrder, offset: int) -> int:
@@ -83,4 +86,8 @@ def _behind_chunks(read_at: ReadAt, size: int, begin: int, order: ByteOrder, off
 
 
 def _is_behind_samples(name: bytes) -> bool:
-    return name not in {b"RIFF", BIG_ENDIAN, b"RF64", b"BW64", b"data"} and all(32 <= byte < 127 for byte in name)
+    return name not in {b"RIFF", BIG_ENDIAN, b"RF64", b"BW64", b"data"} and _is_name(name)
+
+
+def _is_name(name: bytes) -> bool:
+    return all(32 <= byte < 127 for byte in name)
