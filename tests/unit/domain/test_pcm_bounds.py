@@ -83,12 +83,15 @@ def test_a_format_of_a_wav_has_16_bytes(length: int, *, is_known: bool) -> None:
     assert bool(examined(wav.examine, data).track_seconds) is is_known
 
 
+NOT_IN_A_ROW = "the chunks of the {} file do not follow each other"
+
+
 def test_a_wav_whose_chunk_lacks_the_byte_that_makes_it_even_is_not_called_cut_off() -> None:
     odd = b"LIST" + (9).to_bytes(4, "little") + bytes(9)
 
     problem = examined(wav.examine, a_wav(chunk(b"fmt ", FORMAT), odd, chunk(b"data", bytes(4000)))).problem
 
-    assert problem == "the source is damaged: the chunks of the WAV file do not follow each other"
+    assert problem == "the source is damaged: " + NOT_IN_A_ROW.format("WAV")
 
 
 def test_a_wav_without_samples_is_cut_off() -> None:
@@ -209,6 +212,8 @@ def test_an_aiff_that_is_shorter_than_stated_is_cut_off() -> None:
 
     assert examined(aiff.examine, data[: data.index(b"SSND") + 7]).problem == CUT_OFF
     assert examined(aiff.examine, data[:30]).problem == CUT_OFF
+    unfilled = data[:12] + b"NAME\0\0\0\5Title" + data[12:]
+    assert examined(aiff.examine, unfilled).problem == "the source is damaged: " + NOT_IN_A_ROW.format("AIFF")
     assert examined(aiff.examine, an_aiff(tone(400), common(), more=SLACK)).problem is None
     assert examined(aiff.examine, an_aiff(tone(400), common(), more=SLACK + 2)).problem == CUT_OFF
     assert examined(aiff.examine, an_aiff(tone(400), common()[:-1])).track_seconds == ()

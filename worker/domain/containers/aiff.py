@@ -8,8 +8,9 @@ from functools import partial
 from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, is_name
 from worker.domain.containers.data_end import MORE_SOUND, Samples, find_end
 from worker.domain.containers.samples import ByteOrder, SampleLayout
-from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
+from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
 
+_NOT_IN_A_ROW = damaged("the chunks of the AIFF file do not follow each other")
 _MAX_SIZE = 0xFFFF_FFFF
 _SOUND_AT = 8  # in the chunk, behind two fields: the offset of the first sample from there, and the block size
 _LITTLE_BYTES = 2  # of a sample of `sowt`: FFmpeg 9.0 reads two whatever the depth is
@@ -28,13 +29,15 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     """Whether the samples are all there, and where the chunks end."""
     layout: SampleLayout | None = None
     data: Chunk | None = None
-    for chunk in chunks_from(read_at, start + 12, _chunk_at):
+    behind = start + 12
+    for chunk in chunks_from(read_at, behind, _chunk_at):
+        behind = chunk.behind
         if chunk.name == b"COMM":
             layout = _layout(read_at(chunk.begin, min(chunk.length, 32)))
         if chunk.name == b"SSND" and data is None:
             data = chunk
     if data is None:
-        return Structure(start, size, problem=CUT_OFF)
+        return Structure(start, size, problem=CUT_OFF if len(read_at(behind, 8)) < 8 else _NOT_IN_A_ROW)
     offset = _SOUND_AT + int.from_bytes(read_at(data.begin, 4), "big")
     samples = Samples(min(data.begin + offset, size), max(0, data.length - offset), layout)
     end = find_end(read_at, samples, size, partial(_behind_chunks, read_at, size, data.begin))
