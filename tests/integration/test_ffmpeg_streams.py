@@ -123,6 +123,14 @@ async def test_vorbis_that_begins_late_has_the_length_of_its_sound(seconds: floa
     assert await seconds_of(tmp_path, "late.ogg", content) == pytest.approx(SECONDS, abs=0.001)
 
 
+async def test_vorbis_with_a_page_for_each_packet_has_the_length_of_its_sound(tmp_path: Path) -> None:
+    paged = tmp_path / "paged.ogg"
+    run_ffmpeg("-i", str(sound("plain.wav")), "-c:a", "libvorbis", "-page_duration", "1", str(paged))
+
+    audio = await FfmpegConverter(FFMPEG).probe(paged)
+    assert audio.duration_seconds == pytest.approx(SECONDS, abs=0.0001)
+
+
 @pytest.mark.parametrize(("codec", "suffix", "seconds"), [("libvorbis", "ogg", 2.0898), ("libopus", "opus", 2.1)])
 async def test_a_live_stream_that_was_joined_a_moment_late_is_whole(
     codec: str, suffix: str, seconds: float, tmp_path: Path

@@ -41,6 +41,7 @@ class _Stream:
     packets: int = 1  # how many of its header packets have been read
     setup: int = 0  # a checksum of the third of them, which in Vorbis has the codebooks
     setup_end: bytes = b""
+    begins_at_zero: bool = False  # its first block of Vorbis, which makes no samples, is alone on a page
 
     @property
     def has_lost_sound(self) -> bool:
@@ -165,10 +166,12 @@ def _take(page: Page, links: list[_Link], read_at: ReadAt) -> bool:
     elif links and (stream := links[-1].streams.get(page.serial)):
         links[-1].has_data = True
         stream.add(page)
-        if stream.codec and stream.codec.name == "Vorbis" and stream.packets < 3:
+        if stream.packets >= 3:  # of Vorbis; those of others are not counted
+            stream.begins_at_zero |= page.granule == 0
+        elif stream.codec and stream.codec.name == "Vorbis":
             stream.read_headers(page, read_at(page.body, page.end - page.body))
         if stream.codec and stream.begin is None and page.granule > 0:
-            stream.begin = begin_of(page, stream.codec, read_at)
+            stream.begin = 0 if stream.begins_at_zero else begin_of(page, stream.codec, read_at)
             stream.first_sample = first_sample_of(page, stream.codec)
     else:
         return False
