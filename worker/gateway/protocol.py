@@ -75,6 +75,19 @@ class ProblemProtocol(H11Protocol):
         else:
             self._request.begin()
 
+    def handle_events(self) -> None:
+        """Have h11 read what has come.
+
+        h11 takes empty lines for a request, also where they stand behind a body that came with them. Between two
+        requests a new one of its connections reads on as the old one would.
+        """
+        if self.conn.their_state is h11.IDLE and (begun := self.conn.trailing_data[0]).startswith((b"\r", b"\n")):
+            self.conn = h11.Connection(h11.SERVER)
+            if not (begun := begun.lstrip(b"\r\n")):
+                return
+            self.conn.receive_data(begun)
+        super().handle_events()
+
     def eof_received(self) -> bool:  # type: ignore[override]
         """The client sends nothing more. Returns whether the connection stays open for an answer.
 

@@ -144,3 +144,20 @@ async def test_empty_lines_in_front_of_a_request_are_passed_over() -> None:
             client.writer.write(b"\r\n\r\n")
             client.writer.write(b"\r\nGET /jobs HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await client.answer()).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("lines", [b"\r\n", b"\r\n\r\n", b"\n"])
+@pytest.mark.parametrize("requests", [1, 2])
+async def test_empty_lines_behind_a_body_are_passed_over(lines: bytes, requests: int) -> None:
+    post = b"POST /jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+
+    async with connected(refuse) as client:
+        client.writer.write((post + lines) * requests)
+        answers = [await client.answer() for _ in range(requests)]
+        client.writer.write(post)
+        answers.append(await client.answer())
+        client.writer.write_eof()
+        rest = await client.reader.read()
+
+    assert [answer[:13] for answer in answers] == [b"HTTP/1.1 401 "] * (requests + 1)
+    assert rest == b""
