@@ -102,6 +102,21 @@ def test_a_packet_that_began_on_a_page_that_is_not_there_has_no_samples() -> Non
     assert seconds_of(headers + first + last) == (10_000 + 1024) / 48_000
 
 
+def test_the_packets_of_a_page_are_read_at_once() -> None:
+    """A file may have a million pages of 255 packets, each of which begins a stream."""
+    headers = page(HEAD, number=0, flags=FIRST) + page_of([b"\x03vorbis", setup(0, 1)], number=1)
+    data = headers + page_of([LONG_PACKET] * 200, number=2, granule=9000, flags=LAST)
+    read_at, reads = reader(data), 0
+
+    def counted(offset: int, size: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        return read_at(offset, size)
+
+    ogg.examine(counted, 0, len(data))
+    assert reads < 20
+
+
 def test_a_setup_header_may_go_on_on_the_next_page() -> None:
     header = setup(0, 1, before=b"\x05vorbis" + b"\xff" * 240)
     lacing, cut = bytes([7, 255, len(header) - 255]), 7 + 255

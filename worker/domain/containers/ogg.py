@@ -83,7 +83,7 @@ class _Stream:
                 self.setup_end = (self.setup_end + body[offset : offset + length])[-MODES_BYTES:]
             offset += length
             self.packets += length < 255
-            if self.packets == 3 and self.codec is not None and not self.codec.blocks:
+            if self.packets == 3 and length < 255 and self.codec is not None:
                 self.codec = self.codec.set_up(self.setup_end)
 
     def add(self, page: Page) -> None:

@@ -133,9 +133,9 @@ def _packet_ends(page: Page) -> list[int]:
 
 def _packets(page: Page, read_at: ReadAt) -> list[bytes]:
     """The first two bytes of each packet that ends on the page. Of one that began on the page before, it has none."""
-    packets, offset = [], page.body
+    packets, offset, body = [], 0, read_at(page.body, page.end - page.body)
     for first, behind in pairwise([0, *_packet_ends(page)]):
-        packets.append(read_at(offset, 2))
+        packets.append(body[offset : offset + 2])
         offset += sum(page.lacing[first:behind])
     return packets[page.is_continued :]
 
