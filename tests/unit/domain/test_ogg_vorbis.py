@@ -85,11 +85,11 @@ def test_a_stream_begins_where_the_packets_of_its_first_page_say(begin: int) -> 
     assert seconds_of(headers + first + last) == 9000 / 48_000
 
 
-@pytest.mark.parametrize("granule", [576, 1024])
-def test_a_stream_begins_with_a_first_block_that_is_alone_on_its_page(granule: int) -> None:
+@pytest.mark.parametrize("begin", [0, 500, 100_000])
+def test_a_first_block_that_is_alone_on_its_page_is_heard_with_the_next_one(begin: int) -> None:
     headers = page(HEAD, number=0, flags=FIRST) + page_of([b"\x03vorbis", setup(0, 1)], number=1)
-    first = page_of([LONG_PACKET], number=2) + page_of([LONG_PACKET], number=3, granule=granule)
-    last = page_of([LONG_PACKET], number=4, granule=9000, flags=LAST)
+    first = page_of([SHORT_PACKET], number=2) + page_of([LONG_PACKET], number=3, granule=begin + 576)
+    last = page_of([LONG_PACKET], number=4, granule=begin + 9000, flags=LAST)
 
     assert seconds_of(headers + first + last) == 9000 / 48_000
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from zlib import crc32
 
 from worker.domain.containers.behind import repairs_behind
-from worker.domain.containers.ogg_codecs import HEAD_BYTES, OggCodec, begin_of, codec_of, first_sample_of
+from worker.domain.containers.ogg_codecs import HEAD_BYTES, OggCodec, begin_of, codec_of, first_sample_of, packets_of
 from worker.domain.containers.ogg_pages import CAPTURE, MAX_PAGES, Page, pages
 from worker.domain.containers.ogg_vorbis import MODES_BYTES
 from worker.domain.containers.structure import CUT_OFF, MAX_PARTS, ReadAt, Structure, damaged, range_to
@@ -41,7 +41,7 @@ class _Stream:
     packets: int = 1  # how many of its header packets have been read
     setup: int = 0  # a checksum of the third of them, which in Vorbis has the codebooks
     setup_end: bytes = b""
-    begins_at_zero: bool = False  # its first block of Vorbis, which makes no samples, is alone on a page
+    before: list[bytes] = field(default_factory=list)  # packets of Vorbis on a page that ends at 0
 
     @property
     def has_lost_sound(self) -> bool:
@@ -167,11 +167,12 @@ def _take(page: Page, links: list[_Link], read_at: ReadAt) -> bool:
         links[-1].has_data = True
         stream.add(page)
         if stream.packets >= 3:  # of Vorbis; those of others are not counted
-            stream.begins_at_zero |= page.granule == 0
+            if stream.begin is None and page.granule == 0:
+                stream.before = packets_of(page, read_at)
         elif stream.codec and stream.codec.name == "Vorbis":
             stream.read_headers(page, read_at(page.body, page.end - page.body))
         if stream.codec and stream.begin is None and page.granule > 0:
-            stream.begin = 0 if stream.begins_at_zero else begin_of(page, stream.codec, read_at)
+            stream.begin = begin_of(page, stream.codec, read_at, stream.before)
             stream.first_sample = first_sample_of(page, stream.codec)
     else:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -99,16 +100,16 @@ _READERS = (
 )
 
 
-def begin_of(page: Page, codec: OggCodec, read_at: ReadAt) -> int:
-    """The granule position of the page's first sample.
+def begin_of(page: Page, codec: OggCodec, read_at: ReadAt, before: Sequence[bytes] = ()) -> int:
+    """The granule position of the page's first sample. The packets `before` it have none of their own.
 
     For Opus and Vorbis it is exact. Packets of the others do not state their length: it is 0 where the page can begin
     there, and else, as in a recording of a live stream, the granule position at which the page ends.
     """
     if codec.name == "Opus":
-        return max(0, page.granule - sum(map(packet_samples, _packets(page, read_at))))
+        return max(0, page.granule - sum(map(packet_samples, packets_of(page, read_at))))
     if codec.blocks:
-        return max(0, page.granule - samples_of(_packets(page, read_at), codec.blocks))
+        return max(0, page.granule - samples_of([*before, *packets_of(page, read_at)], codec.blocks))
     return 0 if page.granule <= len(_packet_ends(page)) * codec.longest_packet else page.granule
 
 
@@ -131,7 +132,7 @@ def _packet_ends(page: Page) -> list[int]:
     return [number + 1 for number, length in enumerate(page.lacing) if length < 255]
 
 
-def _packets(page: Page, read_at: ReadAt) -> list[bytes]:
+def packets_of(page: Page, read_at: ReadAt) -> list[bytes]:
     """The first two bytes of each packet that ends on the page. Of one that began on the page before, it has none."""
     packets, offset, body = [], 0, read_at(page.body, page.end - page.body)
     for first, behind in pairwise([0, *_packet_ends(page)]):
