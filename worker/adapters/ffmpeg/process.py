@@ -20,7 +20,9 @@ from worker.waiting import wait_for_event
 
 __all__ = ["CpuLimitError", "ProcessLimits", "run"]
 
-_CPU_ROUNDING_SECONDS = 0.1  # the kernel ends a process at whole seconds by its own count
+# Of its CPU time, so much at least is reported of a process that has used it up. For the limit the kernel counts the
+# ticks at which a process ran: on a busy machine these are some per cent more or fewer than what it reports.
+_LEAST_SHARE_REPORTED = 0.75
 _READ_BYTES = 65_536
 _GATHER_SECONDS = 0.05
 _FLOOD_BYTES = 16_384  # of a chunk that came within that time: more is expected at once
@@ -66,7 +68,7 @@ async def run(
         raise _not_started(exc) from exc
     try:
         end = await _attend(child, on_output, on_log)
-        if end.code == -SIGKILL and end.cpu_seconds > limits.cpu_seconds - _CPU_ROUNDING_SECONDS:
+        if has_used_up(end, limits.cpu_seconds):
             raise CpuLimitError(limits.cpu_seconds)
         return end.code
     finally:
@@ -74,6 +76,11 @@ async def run(
             metrics.CONVERTER_CPU.inc(child.end.cpu_seconds)
             usage.converter_ended(child.end.cpu_seconds, child.end.peak_bytes)
         child.close()
+
+
+def has_used_up(end: End, limit_seconds: int) -> bool:
+    """Whether the kernel has ended the process at the limit of its CPU time, as far as can be told."""
+    return end.code == -SIGKILL and end.cpu_seconds >= _LEAST_SHARE_REPORTED * limit_seconds
 
 
 def _not_started(error: OSError) -> JobError:
