@@ -89,7 +89,10 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
 
     def examined(kind: FrameKind) -> tuple[Structure, Chain]:
         return examine_stream(
-            *(read_at, start, size, kind),
+            read_at,
+            start,
+            size,
+            kind,
             silent_frame=_silent_frame,
             may_lack=is_last_frame,
             stated_count=stated_count,
