@@ -174,3 +174,20 @@ async def test_what_is_no_http_is_refused_with_a_problem_and_counted_and_not_log
     async with gateway.client() as client:
         assert (await metrics_of(client))[unreadable] == before + 1
     assert gateway.process.find("library.logged") is None  # a scanner would fill the log
+
+
+async def test_a_request_of_another_version_of_http_is_refused_with_a_problem_and_counted(
+    gateway: GatewayProcess,
+) -> None:
+    address = urlsplit(gateway.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+
+    writer.write(b"GET /livez HTTP/9.9\r\nHost: localhost\r\n\r\n")
+    head, _, body = (await asyncio.wait_for(reader.read(), 20)).partition(b"\r\n\r\n")
+    writer.close()
+
+    assert head.startswith(b"HTTP/1.1 505 ")
+    assert f"content-type: {PROBLEM}".encode() in head
+    assert json.loads(body)["detail"] == "HTTP/9.9 is not spoken here; HTTP/1.1 is"
+    async with gateway.client() as client:
+        assert (await metrics_of(client))[requests("", 505)] == 1

@@ -27,6 +27,7 @@ from worker.gateway.prefixes import Prefixes
 from worker.gateway.problems import add_handlers
 from worker.gateway.streams import StreamRoutes
 from worker.gateway.targets import OriginForm
+from worker.gateway.versions import MajorVersion
 from worker.settings import Settings
 
 
@@ -74,7 +75,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
     add_handlers(app)
     app.openapi = cache(partial(document_of, app))  # type: ignore[method-assign]  # anybody may ask, without limit
     answered = AnsweredInDrain(app)
-    measured = Measured(_guarded(answered, settings, connections))
+    measured = Measured(MajorVersion(_guarded(answered, settings, connections)))
     return Gateway(ReadToTheEnd(OriginForm(HeadAsGet(measured))), feeds, health, answered)
 
 
