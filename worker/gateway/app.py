@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, partial
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
@@ -11,7 +10,7 @@ from starlette.types import ASGIApp
 from worker.bootstrap.gateway import GatewayParts
 from worker.gateway.closing import ReadToTheEnd
 from worker.gateway.cors import Cors
-from worker.gateway.documents import document_of
+from worker.gateway.documents import add_document
 from worker.gateway.draining import AnsweredInDrain
 from worker.gateway.feeds import Feeds
 from worker.gateway.files import FileRoutes
@@ -54,7 +53,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
     prefixes = Prefixes(serve.source, serve.target)
     reader = parts.jobs.reader
     feeds = Feeds(reader)
-    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)  # the pages of FastAPI load foreign scripts
+    app = FastAPI(openapi_url=None, redirect_slashes=False)  # its pages of the document load foreign scripts
     router = app.router
     JobRoutes(parts, prefixes, max_body_bytes=serve.max_body_bytes).add_to(router)
     StreamRoutes(feeds, max_streams=max_streams).add_to(router)
@@ -73,7 +72,7 @@ def make_gateway(settings: Settings, parts: GatewayParts, *, max_streams: int, c
     health = HealthRoutes(parts.stores, lambda: feeds.streams, parts.jobs.sender)
     health.add_to(app)
     add_handlers(app)
-    app.openapi = cache(partial(document_of, app))  # type: ignore[method-assign]  # anybody may ask, without limit
+    add_document(app)
     answered = AnsweredInDrain(app)
     measured = Measured(MajorVersion(_guarded(answered, settings, connections)))
     return Gateway(ReadToTheEnd(OriginForm(HeadAsGet(measured))), feeds, health, answered)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import Response
 
 from worker import __version__
 from worker.application.messages.schema import message_schema, record_schema
@@ -63,6 +67,19 @@ _MEANINGS = {
     501: "Not set up here; the detail says what is missing.",
     503: "AWS does not answer in time, the gateway stops, or too many streams or connections are open. Try again.",
 }
+
+
+def add_document(app: FastAPI) -> None:
+    """Add the route of the OpenAPI document. It is written once: anybody may ask for it, without limit."""
+
+    @cache
+    def body() -> bytes:
+        return json.dumps(document_of(app), ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def answer(_request: Request) -> Response:
+        return Response(body(), media_type="application/json")
+
+    app.add_route("/openapi.json", answer, methods=["GET"], include_in_schema=False)
 
 
 def document_of(app: FastAPI) -> dict[str, Any]:

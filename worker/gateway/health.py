@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Literal
@@ -27,6 +28,7 @@ class HealthRoutes:
         self._streams = streams
         self._sender = sender
         self.is_draining = False
+        self._metrics_of_turn: tuple[bytes, str] | None = None
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes. The OpenAPI document does not have them: they are for the platform."""
@@ -49,8 +51,18 @@ class HealthRoutes:
         return JSONResponse(self._document())
 
     async def metrics(self, _request: Request) -> Response:
-        body, content_type = render(self._streams())
+        """Answer with the metrics, rendered once for all who ask in the same turn of the loop.
+
+        Nobody is refused here, and rendering takes longer than the rest of an answer: many who ask would delay probes.
+        """
+        if self._metrics_of_turn is None:
+            self._metrics_of_turn = render(self._streams())
+            asyncio.get_running_loop().call_soon(self._forget_metrics)
+        body, content_type = self._metrics_of_turn
         return Response(body, headers={"content-type": content_type})
+
+    def _forget_metrics(self) -> None:
+        self._metrics_of_turn = None
 
     def _document(self) -> Mapping[str, Any]:
         """What the worker's `/health` has. A gateway sends to the queue and receives nothing, so it runs no job."""
