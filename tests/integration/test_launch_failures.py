@@ -6,19 +6,22 @@ import errno
 import itertools
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.cages import run_python
+from tests.support.waiting import wait_until
+from worker.adapters.ffmpeg import process
 from worker.adapters.sandbox import kernel
 from worker.adapters.sandbox.launcher import Launcher, shared_launcher
 from worker.adapters.sandbox.policy import Sandbox
 from worker.domain.errors import ConverterCrashedError, DependencyUnavailableError
 
 _PROCESS_DOES_NOT_START = "the machine cannot start the converter now"
+_SOCKETS_OF_A_LAUNCHER = 4  # of orders, the spare one, and both ends of the one that signals wake it up by
 
 
 @contextmanager
@@ -34,6 +37,17 @@ def descriptors_left(pid: int, count: int) -> Iterator[None]:
         yield
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+@pytest.fixture
+async def launcher(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Launcher]:
+    """One that has started nothing yet, and waits for orders: its spare descriptor is below all that are free."""
+    launcher = Launcher()
+    launcher.facts()
+    await wait_until(lambda: sum("socket" in file for file in files_of(launcher.pid)) == _SOCKETS_OF_A_LAUNCHER)
+    monkeypatch.setattr(process, "shared_launcher", lambda: launcher)
+    yield launcher
+    launcher.close()
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS])
@@ -74,10 +88,8 @@ async def test_a_worker_without_descriptors_starts_the_converter_once_it_has_som
 
 
 @pytest.mark.skipif(not kernel.IS_LINUX, reason="limits of another process are Linux's")
-@pytest.mark.parametrize("count", [1, 2])
-async def test_a_launcher_without_descriptors_goes_on(count: int, tmp_path: Path) -> None:
-    launcher = shared_launcher()
-    launcher.facts()
+@pytest.mark.parametrize("count", [0, 1, 2])
+async def test_a_launcher_without_descriptors_goes_on(count: int, launcher: Launcher, tmp_path: Path) -> None:
     assert launcher.pid is not None
 
     with (
@@ -89,14 +101,24 @@ async def test_a_launcher_without_descriptors_goes_on(count: int, tmp_path: Path
 
 
 @pytest.mark.skipif(not kernel.IS_LINUX, reason="limits of another process are Linux's")
-async def test_a_launcher_that_cannot_even_take_an_order_goes_on(tmp_path: Path) -> None:
-    launcher = shared_launcher()
-    launcher.facts()
+async def test_the_descriptors_that_a_launcher_gets_by_an_order_that_it_refuses_are_closed(
+    launcher: Launcher, tmp_path: Path
+) -> None:
     assert launcher.pid is not None
+    before = files_of(launcher.pid)
 
-    with descriptors_left(launcher.pid, 0), pytest.raises(ConverterCrashedError):
-        await run_python("", cwd=tmp_path, sandbox=Sandbox())
+    for count in (0, 1, 2):
+        for _ in range(3):
+            with descriptors_left(launcher.pid, count), pytest.raises(DependencyUnavailableError):
+                await run_python("", cwd=tmp_path, sandbox=Sandbox())
+
+    assert files_of(launcher.pid) == before
     await assert_is_the_launcher(launcher.pid, tmp_path)
+
+
+def files_of(pid: int | None) -> list[str]:
+    """What its descriptors are, whatever their numbers."""
+    return sorted(str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir())
 
 
 async def assert_is_the_launcher(pid: int, tmp_path: Path) -> None:

@@ -21,10 +21,15 @@ _RSS_UNIT = 1024 if kernel.IS_LINUX else 1  # of ru_maxrss
 
 
 class Service:
-    """Serves the worker at the other end of `orders` until that end is closed. Then nothing of it is left running."""
+    """Serves the worker at the other end of `orders` until that end is closed. Then nothing of it is left running.
+
+    One descriptor is kept spare, in whose place the socket of an order can always be taken: where no other is left,
+    the worker has to be told so. By a socket that is closed without a word it would take this process for dead.
+    """
 
     def __init__(self, orders: socket.socket) -> None:
         self._orders = orders
+        self._spare = orders.dup()
         self._selector = selectors.DefaultSelector()
         self._running: dict[int, socket.socket] = {}  # the socket of the order, by process
         self._rules: dict[tuple[object, ...], int] = {}
@@ -44,6 +49,14 @@ class Service:
                 key.data()
 
     def _obey(self) -> None:
+        self._spare.close()
+        try:
+            self._take_order()
+        finally:
+            with suppress(OSError):  # it has been given fewer descriptors meanwhile
+                self._spare = self._orders.dup()
+
+    def _take_order(self) -> None:
         try:
             received = receive_order(self._orders)
         except (OSError, EOFError):
