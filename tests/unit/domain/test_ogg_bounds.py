@@ -147,3 +147,19 @@ def test_streams_are_alike_that_differ_in_what_no_decoder_is_set_up_with(one: by
     structure = examined((one + other) * 17)
 
     assert (structure.problem, structure.parts) == (None, ())
+
+
+@pytest.mark.parametrize("is_chained", [True, False], ids=["one behind another", "side by side"])
+@pytest.mark.parametrize(("count", "is_read"), [(4, True), (5, False)])
+def test_a_file_has_no_more_streams_than_are_kept_in_memory(
+    count: int, *, is_read: bool, is_chained: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ogg, "_MAX_STREAMS", 4)
+    heads = [page(OPUS, number=0, serial=each, flags=FIRST) for each in range(count)]
+    sounds = [page(OPUS_20_MS, number=1, serial=each, granule=960, flags=LAST) for each in range(count)]
+    links = [head + sound for head, sound in zip(heads, sounds, strict=True)]
+
+    structure = examined(b"".join(links if is_chained else heads + sounds))
+
+    refusal = "the source is refused: it has more than 4 Ogg streams"
+    assert structure.problem == (None if is_read else refusal)
