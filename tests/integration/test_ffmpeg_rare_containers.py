@@ -11,6 +11,7 @@ from tests.mutation.trial import convert
 from tests.support import rare_sounds
 from tests.support.conversions import an_output, converted
 from tests.support.frames import APE_IN_FRONT, ID3_TAG
+from tests.support.joins import converted_together, joined
 from tests.support.sounds import listen, run_ffmpeg, sound
 from worker.domain.audio import AudioFormat
 from worker.domain.errors import UnsupportedAudioError
@@ -94,6 +95,17 @@ async def test_dsd_becomes_24_bits_where_nothing_else_is_asked_for(name: str, tm
     artifacts = await converted(tmp_path / name, tmp_path, an_output(AudioFormat.FLAC), as_asked)
 
     assert [FLAC(artifact.path).info.bits_per_sample for artifact in artifacts] == [24, 16]
+
+
+async def test_dsd_counts_as_24_bits_among_joined_sources(tmp_path: Path) -> None:
+    (tmp_path / "silence.dsf").write_bytes(rare_sounds.dsf())
+    sources = [sound("plain.wav"), tmp_path / "silence.dsf"]
+
+    together = await joined(sources, tmp_path / "joined")
+    (artifact,) = await converted_together(sources, tmp_path, an_output(AudioFormat.FLAC))
+
+    assert FLAC(artifact.path).info.bits_per_sample == 24
+    assert together.audio.clips_at == 1 - 2**-15  # where a sample of the other source is clipped
 
 
 @pytest.mark.parametrize("name", ["plain.wv", "plain.tta"])

@@ -14,6 +14,7 @@ from worker.domain.disk_space import SpaceNeed
 from worker.domain.errors import InvalidMessageError
 from worker.domain.hls import DEFAULT_SEGMENT_SECONDS
 from worker.domain.job import OutputSpec
+from worker.domain.joining import Sound
 from worker.domain.loudness import Gain, LoudnessTarget
 from worker.domain.report import Report, most_bytes
 from worker.domain.tags.edits import Edits
@@ -131,6 +132,11 @@ def counted_bits(codec: str, stored_bits: int | None) -> int:
     if stored_bits is not None:
         return stored_bits
     return _DSD_BITS if codec.startswith("dsd_") else LOSSY_BITS
+
+
+def common_depth(sounds: Sequence[Sound]) -> int:
+    """As how many bits a sample of joined sources counts: as one of the source with the most."""
+    return max(counted_bits(sound.codec, sound.bits_per_sample) for sound in sounds)
 
 
 def _depth(spec: OutputSpec, source_bits: int) -> int:

@@ -62,6 +62,10 @@ class Sound(Protocol):
     """What has to be known of a source to join it to others."""
 
     @property
+    def codec(self) -> str:
+        """The converter's name of it."""
+
+    @property
     def sample_rate_hz(self) -> int: ...
 
     @property
@@ -96,11 +100,6 @@ def common_form(sounds: Sequence[Sound]) -> SampleForm:
     """The form with the highest rate of all, and the channels of the first source with the most: nothing is lost."""
     widest = max(sounds, key=lambda sound: sound.channels)
     return SampleForm(max(sound.sample_rate_hz for sound in sounds), widest.channels, widest.layout)
-
-
-def common_depth(sounds: Sequence[Sound]) -> int | None:
-    """The most bits per sample of all; None where all are lossy."""
-    return max((sound.bits_per_sample for sound in sounds if sound.bits_per_sample), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from worker.domain.encoding import common_depth
 from worker.domain.errors import (
     InvalidMessageError,
     NoAudioError,
@@ -23,12 +24,22 @@ class Sound:
     channels: int
     layout: str
     bits_per_sample: int | None = None
+    codec: str = "mp3"
 
 
 def test_the_form_has_the_highest_rate_and_the_channels_of_the_first_source_with_the_most() -> None:
     sounds = [Sound(44_100, 2, "stereo"), Sound(8000, 6, "5.1(side)"), Sound(96_000, 1, "mono"), Sound(1, 6, "5.1")]
 
     assert common_form(sounds) == SampleForm(96_000, 6, "5.1(side)")
+
+
+@pytest.mark.parametrize(
+    ("codecs", "bits"), [(["mp3"], 16), (["dsd_lsbf", "mp3"], 24), (["pcm_s32le", "dsd_lsbf"], 32), (["pcm_u8"], 8)]
+)
+def test_joined_sources_count_as_the_one_with_the_most_bits(codecs: list[str], bits: int) -> None:
+    stored = {"pcm_s32le": 32, "pcm_u8": 8}
+
+    assert common_depth([Sound(44_100, 2, "stereo", stored.get(codec), codec) for codec in codecs]) == bits
 
 
 def test_a_form_knows_how_large_its_sound_is() -> None:

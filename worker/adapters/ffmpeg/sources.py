@@ -18,9 +18,9 @@ from worker.adapters.shielding import run_shielded
 from worker.domain.audio import AudioFormat
 from worker.domain.containers.structure import Structure
 from worker.domain.cutting import Cut
-from worker.domain.encoding import LOSSY_BITS, Encoding
+from worker.domain.encoding import LOSSY_BITS, Encoding, common_depth
 from worker.domain.errors import ConverterCrashedError, DurationTooLongError
-from worker.domain.joining import Crossfade, SampleForm, SourcePart, common_depth, common_form, naming
+from worker.domain.joining import Crossfade, SampleForm, SourcePart, common_form, naming
 from worker.domain.report import full_scale
 from worker.domain.tags.chapters import Chapter, chapters_from, chapters_within, in_order
 from worker.domain.tags.collecting import without_levels
@@ -144,8 +144,6 @@ class SourceJoiner:
         """
         form, first = self._form, self.parts[0].audio
         audios = [part.audio for part in self.parts]
-        depth = common_depth(audios)
-        deepest = [audio.codec for audio in audios if audio.bits_per_sample == depth]
         seconds = self._joined[-1].end / form.rate_hz
         size_bytes = self._joined[-1].end * form.frame_bytes
         return SourceAudio(
@@ -153,7 +151,7 @@ class SourceJoiner:
             codec=f"pcm_{_RAW_SAMPLES}",
             sample_rate_hz=form.rate_hz,
             channels=form.channels,
-            bits_per_sample=depth,
+            bits_per_sample=common_depth(audios),
             duration_seconds=seconds,
             size_bytes=size_bytes,
             structure=Structure(0, size_bytes),
@@ -163,7 +161,7 @@ class SourceJoiner:
             chapters=self._chapters(),
             made_of=replace(first.format, duration_seconds=round(seconds, 3)),
             may_be_huge=any(audio.may_be_huge for audio in audios),
-            clips_at=min(full_scale(codec, depth or LOSSY_BITS) for codec in deepest),
+            clips_at=_clips_at(audios),
         )
 
     def _chapters(self) -> tuple[Chapter, ...]:
@@ -176,6 +174,13 @@ class SourceJoiner:
             within = chapters_within(part.audio.chapters, first, (next_begin - begin) / rate_hz)
             chapters += chapters_from(within, begin / rate_hz)
         return in_order(chapters)
+
+
+def _clips_at(audios: Sequence[SourceAudio]) -> float:
+    """The lowest full scale of the sources whose samples are stored with the most bits. DSD has none that clip."""
+    most = max(audio.bits_per_sample or 0 for audio in audios)
+    deepest = [audio.codec for audio in audios if (audio.bits_per_sample or 0) == most]
+    return min(full_scale(codec, most or LOSSY_BITS) for codec in deepest)
 
 
 def _cut_of(part: SourcePart) -> Cut | None:

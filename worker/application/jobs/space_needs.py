@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from worker.domain.disk_space import OutputsTooLargeError, SpaceNeed
-from worker.domain.encoding import bytes_of, counted_bits, encodings_for
+from worker.domain.encoding import bytes_of, common_depth, counted_bits, encodings_for
 from worker.domain.job import Job, OutputSpec
-from worker.domain.joining import common_depth, common_form
+from worker.domain.joining import common_form
 from worker.domain.tags.pictures import MAX_PICTURE_BYTES
 from worker.ports import DownloadedPart, SourceAudio
 
