@@ -174,12 +174,23 @@ assert main(["cancel", "ep-1"]) == main(["retry", "ep-1"]) == main(["jobs"]) == 
     assert lines[2:4] == ["ep-1 is cancelled", "ep-1 is queued for run 2"]
 
 
-def test_a_command_that_needs_the_worker_says_what_to_install() -> None:
-    program = """
+@pytest.mark.parametrize(
+    ("command", "missing", "said"),
+    [
+        ("doctor", "imageio_ffmpeg", "this needs imageio_ffmpeg, which is not installed"),
+        ("serve", "uvicorn", "worker serve needs more packages"),
+        ("demo", "moto", "the demo needs more packages"),
+    ],
+)
+def test_a_command_that_needs_more_packages_says_how_they_are_installed_from_a_clone(
+    command: str, missing: str, said: str
+) -> None:
+    """No index of packages has this one, or it has another one of that name."""
+    program = f"""
 import sys
-sys.modules["imageio_ffmpeg"] = None  # as if it were not installed
+sys.modules["{missing}"] = None  # as if it were not installed
 from worker.cli import main
-print(main(["doctor"]))
+print(main(["{command}"]))
 """
     environment = {"WORKER_TABLE": "t", "WORKER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/1/q"}
     done = subprocess.run(
@@ -191,7 +202,6 @@ print(main(["doctor"]))
         timeout=60,
     )
 
+    how = {"doctor": "pip install '.[worker]'", "serve": "pip install '.[serve]'", "demo": "make demo"}
     assert done.stdout == "1\n"
-    assert done.stderr == (
-        "worker: this needs imageio_ffmpeg, which is not installed: pip install 'audio-conversion-worker[worker]'\n"
-    )
+    assert done.stderr == f"worker: {said}; in a clone of the repository: {how[command]}\n"

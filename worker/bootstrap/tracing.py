@@ -44,7 +44,7 @@ def open_tracer(settings: Settings, name: str, stack: AsyncExitStack) -> Tracer 
 
 def _problem(settings: Settings) -> str | None:
     if any(not _is_installed(name) for name in _NEEDED):
-        return "packages are missing: pip install 'audio-conversion-worker[otel]'"
+        return "packages are missing; in a clone of the repository: pip install '.[otel]'"
     if settings.otlp_protocol not in {None, _PROTOCOL}:
         return f"OTEL_EXPORTER_OTLP_PROTOCOL is {settings.otlp_protocol}, and only {_PROTOCOL} is spoken here"
     return None

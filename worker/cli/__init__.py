@@ -53,8 +53,8 @@ def _explain(error: Exception) -> int:
         case WorkerError():
             complain(str(error))
         case ModuleNotFoundError():
-            extra = "audio-conversion-worker[worker]"
-            complain(f"this needs {error.name}, which is not installed: pip install '{extra}'")
+            how = "in a clone of the repository: pip install '.[worker]'"
+            complain(f"this needs {error.name}, which is not installed; {how}")
         case OSError():
             complain(redact(f"{error.filename or 'the system'}: {error.strerror or type(error).__name__}"))
         case _:

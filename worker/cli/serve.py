@@ -17,7 +17,7 @@ def command(_arguments: Namespace) -> int:
     """Returns 0 after a signal. Raises ConfigurationError and WorkerError; other errors are logged."""
     leave_at_once_on_signals()
     if any(find_spec(name) is None for name in _NEEDED):
-        complain("worker serve needs more packages: pip install 'audio-conversion-worker[serve]'")
+        complain("worker serve needs more packages; in a clone of the repository: pip install '.[serve]'")
         return ExitCode.FAILED
     return _serve()
 
