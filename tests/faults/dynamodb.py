@@ -21,6 +21,14 @@ ROWS = (
         "::test_a_job_whose_record_cannot_be_read_is_named_and_runs_when_that_is_mended",
     ),
     Row(
+        "a newer version of the worker, in a rolling update, has written a record with a stage or a status that this "
+        "one does not know",
+        "the same, and the item stays as it is: the message comes back until a worker of that version gets it, or the "
+        "job has ended",
+        "tests/system/test_unreadable_records.py"
+        "::test_a_job_that_a_newer_version_of_the_worker_runs_is_left_to_it_and_its_message_comes_back_until_it_is_done",
+    ),
+    Row(
         "another program changes the item of a job while it runs, so that no record can be kept",
         "the job is no longer the worker's: it is stopped",
         "tests/integration/test_dynamodb_job_table.py"

@@ -140,7 +140,7 @@ def raising(error: BaseException) -> Callable[[Namespace], int]:
             1,
             (
                 "worker: the job table holds what cannot be read (attribute record of the job's item): "
-                "mend or delete that item"
+                "update this program where a newer one has written it, else mend or delete that item"
             ),
         ),
         (

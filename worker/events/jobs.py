@@ -84,8 +84,9 @@ JOBS: dict[Event, EventSpec] = {
     ),
     Event.RECORD_UNREADABLE: EventSpec(
         "error",
-        "Another program has changed the job's item in the table, in this attribute. The message comes back, later "
-        "each time, until the item is mended or deleted.",
+        "Another program has changed the job's item in the table, in this attribute, or a newer version of the worker "
+        "has written it. The message comes back, later each time, until a worker of that version gets it, or the item "
+        "is mended or deleted.",
         ("attribute", "receives"),
     ),
     Event.MESSAGE_DISCARDED: EventSpec(

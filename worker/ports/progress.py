@@ -50,9 +50,9 @@ class StoreUnavailableError(WorkerError):
 
 
 class UnreadableRecordError(StoreUnavailableError):
-    """What the store holds of a job was written or changed by another program. `attribute` is the one at fault.
+    """What the store holds of a job was changed by another program, or written by a newer version of this one.
 
-    That does not pass by itself. Nothing was written.
+    `attribute` is the one at fault. That does not pass by itself. Nothing was written.
     """
 
     def __init__(self, store: str, attribute: str) -> None:
@@ -61,7 +61,8 @@ class UnreadableRecordError(StoreUnavailableError):
 
     @property
     def problem(self) -> str:
-        return f"holds what cannot be read (attribute {self.attribute} of the job's item): mend or delete that item"
+        advice = "update this program where a newer one has written it, else mend or delete that item"
+        return f"holds what cannot be read (attribute {self.attribute} of the job's item): {advice}"
 
 
 class ProgressStore(Protocol):
