@@ -90,10 +90,10 @@ async def test_no_reply_goes_to_another_caller_and_no_connection_is_lost(tls: bo
             assert sum(ends.values()) == _CALLERS * _ROUNDS
             assert ends["CancelledError"] > 100
             assert ends["NoneType"] > 100
-            assert store._nodes.seed._in_use == set()
-            await wait_until(lambda: connections(breakable) <= len(store._nodes.seed._idle) <= limit)
+            assert next(iter(store._nodes))._in_use == set()
+            await wait_until(lambda: connections(breakable) <= len(next(iter(store._nodes))._idle) <= limit)
             await asyncio.gather(*(store.read(f"job-{number}") for number in range(limit)))
-            assert len(store._nodes.seed._idle) <= limit
+            assert len(next(iter(store._nodes))._idle) <= limit
         finally:
             await store.aclose()
         await wait_until(lambda: connections(breakable) == 0)
@@ -109,7 +109,7 @@ async def test_the_answer_to_a_command_that_timed_out_goes_to_no_other_command()
         try:
             await asyncio.gather(*(Caller(store, number, ends).run() for number in range(_CALLERS)))
             assert ends["StoreUnavailableError"] > 50
-            assert store._nodes.seed._in_use == set()
+            assert next(iter(store._nodes))._in_use == set()
         finally:
             await store.aclose()
         await wait_until(lambda: connections(breakable) == 0)

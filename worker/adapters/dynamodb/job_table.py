@@ -59,13 +59,11 @@ class DynamoJobTable:
         table: str,
         *,
         now: Callable[[], datetime],
-        retention_days: float = RETENTION_DAYS,
         budgets: Budgets | None = None,
     ) -> None:
         self._client = client
         self._table = table
         self._now = now
-        self._retention_seconds = round(retention_days * 86400)
         self.budgets = budgets or Budgets()
         self.errors = errors_of(table)
 
@@ -184,7 +182,7 @@ class DynamoJobTable:
 
     async def _set(self, record: Record, update: ConditionalUpdate) -> JobState | None:
         """Write the item. Returns None if it was written, else what is held and did not meet the condition."""
-        expires_at = self._epoch_seconds() + self._retention_seconds
+        expires_at = self._epoch_seconds() + RETENTION_DAYS * 86_400
         try:
             await self._client.update_item(
                 TableName=self._table,

@@ -44,11 +44,6 @@ class Nodes:
         yield self._seed
         yield from self._by_address.values()
 
-    @property
-    def seed(self) -> Connections:
-        """The connections to the node that the endpoint's name leads to."""
-        return self._seed
-
     def of(self, key: str) -> Connections:
         return self._by_slot.get(slot_of(key), self._seed) if self.is_cluster else self._seed
 

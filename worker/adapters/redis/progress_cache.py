@@ -24,8 +24,8 @@ from worker.ports import StoreUnavailableError, WriteResult
 
 MAX_CONNECTIONS = 64
 MAX_SUBSCRIPTIONS = 512  # each has a connection of its own; who finds none free polls
-EXPIRY_SECONDS = 60.0  # five checkpoints; the record of a job without a worker expires, and DynamoDB has it
-FINAL_SECONDS = 24 * 3600.0
+EXPIRY_SECONDS = 60  # five checkpoints; the record of a job without a worker expires, and DynamoDB has it
+FINAL_SECONDS = 24 * 3600
 _CANARY_SECONDS = 60.0
 _MAX_REDIRECTIONS = 2
 
@@ -75,8 +75,6 @@ class RedisProgressCache:
         prefix: str = "audio:",
         connect_timeout: float = 0.25,
         command_timeout: float = 0.25,
-        expiry_seconds: float = EXPIRY_SECONDS,
-        final_seconds: float = FINAL_SECONDS,
         connections: int = MAX_CONNECTIONS,
         is_cluster: bool = False,
         resolve: Resolve = resolve,
@@ -84,8 +82,6 @@ class RedisProgressCache:
         self.endpoint = str(endpoint)
         self._prefix = prefix
         self._command_seconds = command_timeout
-        self._live_ms = round(expiry_seconds * 1000)
-        self._final_ms = round(final_seconds * 1000)
         connect = partial(Connections, connect_seconds=connect_timeout, resolve=resolve)
         self._nodes = Nodes(endpoint, partial(connect, limit=connections), is_cluster=is_cluster)
         self._probes = Nodes(endpoint, partial(connect, limit=1), is_cluster=is_cluster)
@@ -98,7 +94,7 @@ class RedisProgressCache:
 
     async def write(self, record: Record) -> WriteResult:
         version, status = record.version, record.status
-        lifetime_ms = self._final_ms if status.is_final else self._live_ms
+        lifetime_ms = 1000 * (FINAL_SECONDS if status.is_final else EXPIRY_SECONDS)
         arguments = (version.fence, version.seq, status.value, record.to_json(), lifetime_ms, record.run)
         key = self._key(record.job_id)
         try:

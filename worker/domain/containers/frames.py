@@ -86,9 +86,9 @@ def chain_begins(window: bytes, offset: int, kind: FrameKind, *, frames: int = _
     return True
 
 
-def find_chain(window: bytes, kind: FrameKind, start: int = 0) -> int | None:
-    """Where the first chain of frames begins, from `start`."""
-    offset = window.find(kind.sync, start)
+def find_chain(window: bytes, kind: FrameKind) -> int | None:
+    """Where the first chain of frames begins."""
+    offset = window.find(kind.sync)
     while offset != -1:
         if chain_begins(window, offset, kind):
             return offset

@@ -142,7 +142,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     if not links:
         return Structure(start, size, problem=CUT_OFF)
     parts = _parts(links)
-    problem = _problem(links, read_at, end, size)
+    problem = _problem(links, read_at, end)
     if problem is None and len(parts) > MAX_PARTS:
         problem = _TOO_MANY_PARTS
     open_ended = any(not stream.is_ended for link in links for stream in link.audio)
@@ -190,7 +190,7 @@ def _take(page: Page, links: list[_Link], read_at: ReadAt) -> bool:
     return True
 
 
-def _problem(links: list[_Link], read_at: ReadAt, end: int, size: int) -> str | None:
+def _problem(links: list[_Link], read_at: ReadAt, end: int) -> str | None:
     if any(stream.has_lost_sound for link in links for stream in link.audio):
         return _PAGES_MISSING
     tail = read_at(end, len(CAPTURE))
