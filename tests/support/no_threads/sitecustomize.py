@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
 
-_start: Any = threading._start_new_thread  # type: ignore[attr-defined]
+_start = threading.Thread.start
 
 
-def _limited(*arguments: Any, **keywords: Any) -> Any:
+def _limited(thread: threading.Thread) -> None:
     if os.path.exists(os.environ["NO_THREADS"]):  # noqa: PTH110 - pathlib is not worth its import in every process
         raise RuntimeError("can't start new thread")
-    return _start(*arguments, **keywords)
+    _start(thread)
 
 
-threading._start_new_thread = _limited  # type: ignore[attr-defined]
+threading.Thread.start = _limited  # type: ignore[assignment, method-assign]

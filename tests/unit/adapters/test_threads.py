@@ -43,15 +43,15 @@ with started_threads(8) as executor:
 def limit_fixture(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many more threads the system allows; the first member counts."""
     left = [1000]
-    start = threading._start_new_thread  # type: ignore[attr-defined]
+    start = threading.Thread.start
 
-    def limited(*arguments: object) -> object:
+    def limited(thread: threading.Thread) -> None:
         if left[0] == 0:
             raise RuntimeError("can't start new thread")
         left[0] -= 1
-        return start(*arguments)
+        start(thread)
 
-    monkeypatch.setattr(threading, "_start_new_thread", limited)
+    monkeypatch.setattr(threading.Thread, "start", limited)
     return left
 
 

@@ -22,6 +22,7 @@ from worker.domain.containers.structure import (
     Structure,
     damaged,
     range_to,
+    seconds_together,
 )
 from worker.domain.containers.tags import before_tags, behind_tags_between
 
@@ -106,7 +107,7 @@ def _joined(parts: list[Structure], begins: list[int]) -> Structure:
         begins[0],
         parts[-1].end,
         problem=next((part.problem for part in parts if part.problem), None),
-        track_seconds=(sum(seconds for part in parts for seconds in part.track_seconds if seconds is not None),),
+        track_seconds=(seconds_together(parts),),
         parts=tuple(replace(part, read_range=(part.begin, part.end)) for part in parts),
         repairs=tuple(dict.fromkeys(sentence for part in parts for sentence in part.repairs)),
     )

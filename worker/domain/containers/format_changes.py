@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from worker.domain.containers.frames import Chain, FrameKind, lost_frames
-from worker.domain.containers.structure import MAX_PARTS, ReadAt, Structure
+from worker.domain.containers.structure import MAX_PARTS, ReadAt, Structure, seconds_together
 
 _BLOCK_BYTES = 1 << 20
 _SHORTEST_FRAMES = 8  # of a file that was joined to one with other channels
@@ -101,7 +101,7 @@ def in_parts(structure: Structure, chain: Chain, read_at: ReadAt, kind: FrameKin
         Structure(each.begin, each.end, track_seconds=(each.seconds,), read_range=(each.begin, each.end))
         for each in stretches
     ]
-    return replace(structure, parts=tuple(parts), track_seconds=(sum(each.seconds for each in stretches),))
+    return replace(structure, parts=tuple(parts), track_seconds=(seconds_together(parts),))
 
 
 def _stretches(read_at: ReadAt, chain: Chain, kind: FrameKind, format_of: FormatOf) -> list[_Stretch]:

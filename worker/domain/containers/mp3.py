@@ -8,7 +8,7 @@ from worker.domain.containers.format_changes import Formats, in_parts
 from worker.domain.containers.frames import Chain, Frame, FrameKind, frame_clock
 from worker.domain.containers.sizes import SLACK_BYTES
 from worker.domain.containers.stream import examine_stream
-from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged
+from worker.domain.containers.structure import CUT_OFF, ReadAt, Structure, damaged, seconds_together
 
 _HEADER_BYTES = 4
 _LONGEST_FRAME_BYTES = 1441  # encoders differ on whether the frame with the Xing tag counts
@@ -122,7 +122,7 @@ def _played_parts(read_at: ReadAt, structure: Structure) -> Structure:
     parts = tuple(_played(read_at, part) for part in structure.parts)
     return replace(
         structure,
-        track_seconds=(sum(seconds for part in parts for seconds in part.track_seconds if seconds is not None),),
+        track_seconds=(seconds_together(parts),),
         parts=parts,
         repairs=(*structure.repairs, *(sentence for part in parts for sentence in part.repairs)),
     )
