@@ -22,7 +22,7 @@ from worker.demo.process import WorkerProcess, running_worker
 from worker.demo.stack import SOURCES, TARGETS
 from worker.domain.job import ObjectLocation
 
-_LIMITS = ClientLimits(connect_seconds=5, read_seconds=60, attempts=2, connections=20, path_style=True)
+_LIMITS = ClientLimits(connect_seconds=5, read_seconds=60, attempts=2, connections=20)
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _BATCH = 10  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 _round = itertools.count(1)

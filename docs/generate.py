@@ -52,8 +52,12 @@ With `REDIS_IAM_AUTH` the role needs `elasticache:Connect` ([deploy/README.md](.
 
 ### Other stores than S3
 
-Bodies are sent with `x-amz-checksum-crc32`.
-`AWS_REQUEST_CHECKSUM_CALCULATION=when_required` leaves it out, for a store that does not know it.
+The bucket stands in the path.
+A store that wants it in the host's name (Alibaba's OSS, Tencent's COS) needs `addressing_style = virtual` in the file
+that `AWS_CONFIG_FILE` names: in the profile, indented below `s3 =`.
+Bodies are sent with `x-amz-checksum-crc32`, and downloads ask for checksums.
+A store that knows none, such as Backblaze's B2, needs `AWS_REQUEST_CHECKSUM_CALCULATION=when_required` and
+`AWS_RESPONSE_CHECKSUM_VALIDATION=when_required`, which leave them out.
 A store that answers without ETag hides that a source was replaced while it was read.
 One that answers without Content-Length and closes the connection hides that a source was cut off.
 A download of either kind is not resumed.

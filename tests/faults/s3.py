@@ -138,8 +138,14 @@ ROWS = (
     ),
     Row(
         "an endpoint knows no checksums",
-        "none is sent with `AWS_REQUEST_CHECKSUM_CALCULATION=when_required`",
+        "none is sent with `AWS_REQUEST_CHECKSUM_CALCULATION=when_required`; else that is the job's error",
         f"{_WIRE}::test_where_the_sdk_is_told_to_send_no_checksums_none_is_sent",
+    ),
+    Row(
+        "an endpoint wants the bucket in the host's name (Alibaba's OSS, Tencent's COS)",
+        "it is there with `addressing_style = virtual` in the SDK's configuration file; else that is the job's error",
+        "tests/integration/test_s3_addresses.py::"
+        "test_another_store_has_its_buckets_in_the_path_unless_the_files_of_the_sdk_say_otherwise",
     ),
     Row(
         "an answer has no Content-Length or no ETag",

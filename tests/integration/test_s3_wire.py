@@ -7,7 +7,6 @@ import re
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,58 +191,6 @@ async def test_a_redirection_that_leads_nowhere_ends(
                 await upload(store, artifact_of(tmp_path / "file", 1000), ANYWHERE)
 
     assert len(proxy.calls) == (4 if location == "to itself" else 1)
-
-
-# --- access points ---------------------------------------------------------------------------------------------------
-
-ACCESS_POINT = "arn:aws:s3:eu-central-1:111122223333:accesspoint/masters"
-ALIAS = "masters-hrzrlukc5m36ft7okagglf3gmwluquse1b-s3alias"
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "url", "sent_to"),
-    [
-        (
-            "",
-            f"s3://{ACCESS_POINT}/a/key.wav",
-            "https://masters-111122223333.s3-accesspoint.eu-central-1.amazonaws.com/a/key.wav",
-        ),
-        (
-            "http://store.example:9000",
-            f"s3://{ACCESS_POINT}/a/key.wav",
-            "http://masters-111122223333.store.example:9000/a/key.wav",
-        ),
-        ("", f"s3://{ALIAS}/a/key.wav", f"https://{ALIAS}.s3.eu-central-1.amazonaws.com/a/key.wav"),
-    ],
-)
-async def test_an_access_point_is_addressed_by_its_host(
-    endpoint: str,
-    url: str,
-    sent_to: str,
-    aws_session: aioboto3.Session,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    limits = replace(LIMITS, path_style=bool(endpoint))
-    urls: list[str] = []
-
-    def refuse(request: Any, **_: Any) -> None:
-        urls.append(request.url)
-        raise ConnectionResetError
-
-    async with open_client(aws_session, "s3", limits) as client:
-        client.meta.events.register("before-send.s3", refuse)
-        with pytest.raises(DependencyUnavailableError):
-            await S3Store(client).download(
-                ObjectLocation.parse(url),
-                tmp_path / "source",
-                limit_bytes=1,
-                on_start=lambda _: None,
-                on_bytes=lambda _: None,
-            )
-
-    assert urls == [sent_to]
 
 
 # --- endpoints that are not quite S3 ---------------------------------------------------------------------------------

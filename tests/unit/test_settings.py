@@ -169,13 +169,6 @@ def test_ecs_says_where_its_agent_is() -> None:
     assert load(ENOUGH | {"ECS_AGENT_URI": ""}).ecs_agent_uri is None
 
 
-@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
-def test_an_endpoint_of_its_own_for_s3_is_known_from_the_variables_of_the_sdk(name: str) -> None:
-    assert load(ENOUGH | {name: "http://127.0.0.1:9000"}).has_own_s3_endpoint
-    assert not load(ENOUGH | {name: ""}).has_own_s3_endpoint
-    assert not load(ENOUGH).has_own_s3_endpoint
-
-
 def test_only_the_command_line_the_demo_and_the_client_read_the_environment() -> None:
     package = Path(settings_package.__file__).parents[1]
     readers = {

@@ -158,9 +158,7 @@ async def _open_adapters(settings: Settings, name: str, slots: Slots, stack: Asy
         queue=await open_queue(settings, clients, sqs),
         table=table,
         cache=cache,
-        objects=S3Store(
-            await clients.open("s3", s3_limits(settings, jobs=settings.concurrency)), s3_options(settings)
-        ),
+        objects=S3Store(await clients.open("s3", s3_limits(jobs=settings.concurrency)), s3_options(settings)),
         converter=SplittingConverter(FfmpegConverter(str(ffmpeg_of(settings)), sandbox=sandbox), slots.spare),
         sandbox=sandbox,
         protection=await _open_protection_controller(settings, slots, stack),

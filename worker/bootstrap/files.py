@@ -24,6 +24,6 @@ class Files:
 async def open_files(settings: Settings) -> AsyncIterator[Files]:
     """Open connections to S3, which are closed after the `with`. Raises ConfigurationError."""
     async with AsyncExitStack() as stack:
-        s3 = await Clients(settings, stack).open("s3", s3_limits(settings, jobs=1))
+        s3 = await Clients(settings, stack).open("s3", s3_limits(jobs=1))
         objects = S3Store(s3, s3_options(settings))
         yield Files(objects, SourceUpload(s3, objects))

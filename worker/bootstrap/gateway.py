@@ -40,7 +40,6 @@ async def open_gateway(settings: Settings) -> AsyncIterator[GatewayParts]:
             read_seconds=60,  # of the completion of an upload; what else is asked has less by the gateway's own limits
             attempts=1,
             connections=20,
-            path_style=settings.has_own_s3_endpoint,
             presigns=True,
         )
         client, options = await clients.open("s3", limits), s3_options(settings)

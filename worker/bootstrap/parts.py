@@ -45,15 +45,9 @@ def _refused(error: SdkConfigurationError) -> ConfigurationError:
     return ConfigurationError(Fault((error.variable,), error.problem))
 
 
-def s3_limits(settings: Settings, *, jobs: int) -> ClientLimits:
+def s3_limits(*, jobs: int) -> ClientLimits:
     """The limits of a client for so many jobs at once: each has a download, or an upload with two parts in flight."""
-    return ClientLimits(
-        connect_seconds=3,
-        read_seconds=30,
-        attempts=4,
-        connections=2 * jobs + 4,
-        path_style=settings.has_own_s3_endpoint,  # an endpoint that is not AWS has no wildcard name for buckets
-    )
+    return ClientLimits(connect_seconds=3, read_seconds=30, attempts=4, connections=2 * jobs + 4)
 
 
 def s3_options(settings: Settings) -> S3Options:

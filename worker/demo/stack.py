@@ -20,7 +20,7 @@ SOURCES = "demo-sources"
 TARGETS = "demo-targets"
 _QUEUE = "demo-jobs"
 _TABLE = "demo-jobs"
-_LIMITS = ClientLimits(connect_seconds=5, read_seconds=30, attempts=2, connections=10, path_style=True)
+_LIMITS = ClientLimits(connect_seconds=5, read_seconds=30, attempts=2, connections=10)
 
 
 @dataclass(frozen=True, slots=True)

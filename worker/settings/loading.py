@@ -96,7 +96,6 @@ def _what_the_platform_says(environ: Mapping[str, str], queue_url: str) -> Mappi
         "ecs_agent_uri": environ.get("ECS_AGENT_URI") or None,
         "pod": _pod(environ),
         "profile_variable": next((name for name in PROFILES if environ.get(name)), PROFILES[-1]),
-        "has_own_s3_endpoint": any(environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")),
     }
 
 

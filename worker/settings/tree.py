@@ -195,7 +195,6 @@ class Settings(BaseModel):
     otlp_endpoint: str | None = Field(None, description="The collector that spans of jobs are sent to.")
     otlp_protocol: str | None = Field(None, description="The protocol in which spans are sent to the collector.")
     profile_variable: str = Field("AWS_PROFILE", description="The SDK's variable that names the profile.")
-    has_own_s3_endpoint: bool = Field(False, description="Whether the SDK's variables name an endpoint for S3.")
 
     @property
     def redis_or_none(self) -> RedisSettings | None:
@@ -271,7 +270,7 @@ def _range(metadata: Collection[Any]) -> str:
 
 _OF_THE_PLATFORM = frozenset(
     {
-        *("region", "ecs_agent_uri", "has_own_s3_endpoint", "memory_limit_bytes", "ecs_task", "pod"),
+        *("region", "ecs_agent_uri", "memory_limit_bytes", "ecs_task", "pod"),
         *("otlp_endpoint", "otlp_protocol", "profile_variable"),
     }
 )

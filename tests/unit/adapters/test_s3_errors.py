@@ -43,6 +43,8 @@ PERMANENT = [
     (403, "AllAccessDisabled", AccessDeniedError, AccessDeniedError),
     (403, "InvalidObjectState", AccessDeniedError, TargetRefusedError),
     (403, "QuotaExceeded", AccessDeniedError, TargetRefusedError),
+    (403, "SecondLevelDomainForbidden", AccessDeniedError, TargetRefusedError),
+    (403, "PathStyleDomainForbidden", AccessDeniedError, TargetRefusedError),
     (403, "", AccessDeniedError, AccessDeniedError),
     (404, "NoSuchBucket", SourceNotFoundError, TargetRefusedError),
     (404, "NoSuchKey", SourceNotFoundError, TargetRefusedError),
@@ -149,10 +151,25 @@ def test_a_range_that_does_not_fit_means_that_the_source_was_replaced(status: in
         ("IllegalLocationConstraintException", "AWS_REGION"),
         ("IncorrectEndpoint", "AWS_REGION"),
         ("InvalidStorageClass", "WORKER_S3_STORAGE_CLASS"),
+        ("SecondLevelDomainForbidden", "addressing_style = virtual"),
+        ("PathStyleDomainForbidden", "addressing_style = virtual"),
     ],
 )
 def test_where_something_can_be_done_about_a_code_it_is_said(code: str, advice: str) -> None:
     assert advice in str(refused_target(OBJECT, Refusal(code, 400)))
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "InvalidArgument"), (400, "InvalidRequest"), (501, "NotImplemented"), (501, "")]
+)
+def test_a_store_that_may_know_no_checksums_is_told_of_the_variables_that_leave_them_out(
+    status: int, code: str
+) -> None:
+    for refused in (refused_source, refused_target):
+        message = str(refused(OBJECT, Refusal(code, status)))
+
+        assert "WORKER_S3_*" in message
+        assert "AWS_REQUEST_CHECKSUM_CALCULATION and AWS_RESPONSE_CHECKSUM_VALIDATION=when_required" in message
 
 
 def test_a_bucket_of_another_region_is_named_as_one_where_the_answer_has_no_code() -> None:

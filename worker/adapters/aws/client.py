@@ -47,7 +47,6 @@ class ClientLimits:
     read_seconds: float
     attempts: int
     connections: int
-    path_style: bool = False  # S3 only: for endpoints that have no wildcard name for buckets
     presigns: bool = False  # S3 only: in its older regions the SDK presigns by version 2, which S3 refuses with KMS
 
     def config(self) -> AioConfig:
@@ -64,7 +63,9 @@ class ClientLimits:
             connector_args={"keepalive_timeout": 60, "ttl_dns_cache": 300},
             http_session_cls=wire.Session,
             # The checksum of a body is among the signed headers; to sign the body as well would read it twice.
-            s3={"payload_signing_enabled": False} | ({"addressing_style": "path"} if self.path_style else {}),
+            # Where the bucket stands is left to the SDK: with an endpoint of one's own in the path, unless the SDK's
+            # configuration file says `addressing_style = virtual`, which some stores demand.
+            s3={"payload_signing_enabled": False},
         )
 
 

@@ -99,12 +99,21 @@ _MISSING = frozenset(
     }
 )
 _CHANGED_STATUSES = frozenset({412, 416})  # answers to a ranged GET that names an ETag
-_NOT_RIGHTS = frozenset({"InvalidObjectState", "QuotaExceeded"})  # answered with 403
+_NOT_RIGHTS = frozenset(  # answered with 403
+    {"InvalidObjectState", "PathStyleDomainForbidden", "QuotaExceeded", "SecondLevelDomainForbidden"}
+)
 
 _OTHER_REGION = "its bucket is in another region: check AWS_REGION and the endpoint"
 
 _NO_METHOD = "check its bucket's policy, and whether this version of it was deleted"
-_NOT_KNOWN = "the endpoint does not know the request: check the settings WORKER_S3_*"
+_NO_CHECKSUMS = (
+    "a store that knows no checksums needs AWS_REQUEST_CHECKSUM_CALCULATION and "
+    "AWS_RESPONSE_CHECKSUM_VALIDATION=when_required"
+)
+_NOT_KNOWN = f"the endpoint does not know the request: check the settings WORKER_S3_*; {_NO_CHECKSUMS}"
+_NOT_IN_PATH = (
+    "the store wants the bucket in the host's name: set `addressing_style = virtual` below `s3 =` in AWS_CONFIG_FILE"
+)
 
 # The refusals that stay. An answer to HEAD has no code.
 _ADVICE = {
@@ -118,11 +127,12 @@ _ADVICE = {
     "EntityTooLarge": "it is larger than the store takes: choose a smaller format or bitrate",
     "IllegalLocationConstraintException": _OTHER_REGION,
     "IncorrectEndpoint": _OTHER_REGION,
-    "InvalidArgument": "check the settings WORKER_S3_* against what its bucket allows",
+    "InvalidArgument": f"check the settings WORKER_S3_* against what its bucket allows; {_NO_CHECKSUMS}",
     "InvalidBucketState": "see the state of its bucket",
     "InvalidHostHeader": "check the endpoint",
     "InvalidObjectState": "it is archived and must be restored first",
-    "InvalidRequest": "a source with a key of its own (SSE-C) is not supported; else check WORKER_S3_*",
+    "InvalidRequest": "a source with a key of its own (SSE-C) is not supported; else check WORKER_S3_*; "
+    + _NO_CHECKSUMS,
     "InvalidStorageClass": "check WORKER_S3_STORAGE_CLASS",
     "InvalidTag": "check the tags that its bucket demands",
     "KMSInvalidStateException": "its KMS key cannot be used now: see the key's state",
@@ -131,9 +141,11 @@ _ADVICE = {
     "MissingSecurityHeader": "check the settings WORKER_S3_* and its bucket's policy",
     "NotFoundException": "its KMS key does not exist: check WORKER_S3_KMS_KEY_ID and the bucket's default key",
     "NotImplemented": _NOT_KNOWN,
+    "PathStyleDomainForbidden": _NOT_IN_PATH,  # Tencent's
     "PermanentRedirect": _OTHER_REGION,
     "PreconditionFailed": "its store does not let it be replaced",
     "QuotaExceeded": "its bucket is full: raise the quota or delete objects",
+    "SecondLevelDomainForbidden": _NOT_IN_PATH,  # Alibaba's
     "UnsupportedArgument": "check the settings WORKER_S3_*",
     "UnsupportedSignature": "its endpoint does not take signatures of version 4",
 }
