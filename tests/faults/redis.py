@@ -34,6 +34,17 @@ ROWS = (
         "tests/system/test_redis_outage.py::test_closed_connections_and_forgotten_scripts_are_no_outage",
     ),
     Row(
+        "Redis is in protected mode",
+        "an outage whose reason says so; the doctor says what to set",
+        "tests/unit/adapters/test_redis_errors.py::test_a_reply_is_recognised_by_its_code",
+    ),
+    Row(
+        "its certificate is one that Python refuses since 3.13, by the letter of RFC 5280",
+        "an outage whose reason says so, and not that nobody trusted has signed it",
+        "tests/unit/adapters/test_redis_errors.py::"
+        "test_a_certificate_that_only_python_3_13_refuses_is_not_called_untrusted",
+    ),
+    Row(
         "REDIS_PORT is that of a sentinel",
         "an outage whose reason says so; the doctor says what to set",
         f"{_WRONG}::test_the_port_of_a_sentinel_is_named",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
+
 import pytest
 from redis.exceptions import ResponseError
 
-from worker.adapters.redis.errors import _REPLIES, _TABLE, _WORDS, store_failure
+from worker.adapters.redis.errors import _CERTIFICATES, _REPLIES, _TABLE, _WORDS, store_failure
 from worker.application.operations.diagnosis import REDIS_ADVICE
 from worker.domain.circuit import Severity
 
@@ -36,6 +38,11 @@ WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value"
             Severity.HARD,
         ),
         ("ERR Client sent AUTH, but no password is set", "no password is set there", Severity.HARD),
+        (
+            "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for …",
+            "protected mode: serves its own machine only",
+            Severity.HARD,
+        ),
     ],
 )
 def test_a_reply_is_recognised_by_its_code(reply: str, reason: str, severity: Severity) -> None:
@@ -44,8 +51,17 @@ def test_a_reply_is_recognised_by_its_code(reply: str, reason: str, severity: Se
     assert (failure.reason, failure.severity) == (reason, severity)
 
 
+@pytest.mark.parametrize("code", [80, 85, 94])
+def test_a_certificate_that_only_python_3_13_refuses_is_not_called_untrusted(code: int) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed: Missing Authority Key Identifier")
+    error.verify_code = code
+
+    assert store_failure(error).reason == "TLS certificate not as RFC 5280 demands"
+
+
 def test_there_is_advice_for_every_reason_that_does_not_pass_by_itself() -> None:
     hard = {reason for reason, severity in _REPLIES.values() if severity is Severity.HARD}
+    hard |= set(_CERTIFICATES.values())
     hard |= {reason for _, reason in _WORDS} | {reason for _, reason, severity in _TABLE if severity is Severity.HARD}
 
     assert hard <= set(REDIS_ADVICE)

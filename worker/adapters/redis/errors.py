@@ -32,6 +32,7 @@ _HARD_REPLIES = {
 }
 # What an "ERR" says in words, where these are all that there is: part of the text -> reason. The first that fits.
 _WORDS = (
+    ("running in protected mode", "protected mode: serves its own machine only"),
     ("unknown command", "unknown command, as if to a sentinel"),
     ("access a channel", "permission denied for channels"),
     ("access the channel", "permission denied for channels"),
@@ -62,7 +63,8 @@ _TABLE: tuple[tuple[type[Exception], str, Severity], ...] = (
 )
 
 # By the number of X509_V_ERR_…: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
-_CERTIFICATES = {
+# From 80 on: what Python asks OpenSSL to be strict about since 3.13, such as an authority key identifier.
+_CERTIFICATES = dict.fromkeys(range(80, 95), "TLS certificate not as RFC 5280 demands") | {
     9: "TLS certificate not yet valid",
     10: "TLS certificate expired",
     62: "TLS certificate of another name",

@@ -122,6 +122,8 @@ REDIS_ADVICE = {
     "connect timeout": "check the security group, and whether REDIS_TLS fits the server",
     "command timeout": "it accepts connections but does not answer: check its load",
     "TLS certificate not trusted": "name the authority that signed it in SSL_CERT_FILE",
+    "TLS certificate not as RFC 5280 demands": "issue it anew, with what Python demands since 3.13: above all an "
+    "authority key identifier, where another certificate has signed it",
     "TLS certificate of another name": "name the server in REDIS_ENDPOINT as its certificate does",
     "TLS certificate expired": "renew it on the server, or check this machine's clock",
     "TLS certificate not yet valid": "check the clocks of the server and of this machine",
@@ -130,10 +132,12 @@ REDIS_ADVICE = {
     "authentication failed": "check REDIS_USERNAME and REDIS_PASSWORD, or the role where REDIS_IAM_AUTH is set",
     "no AWS credentials to log in with": "give the worker a role, or unset REDIS_IAM_AUTH",
     "no password is set there": "unset REDIS_PASSWORD, or check REDIS_PORT: a sentinel has no password by default",
+    "protected mode: serves its own machine only": "set a password there and in REDIS_PASSWORD, or protected-mode no",
     "permission denied": "allow the user to read, write and publish under WORKER_REDIS_PREFIX",
     "permission denied for channels": "allow the user the channels under WORKER_REDIS_PREFIX (&audio:*): "
     "since Redis 7 a user has none by default",
-    "unknown command, as if to a sentinel": "name the primary's own host and port in REDIS_ENDPOINT and REDIS_PORT",
+    "unknown command, as if to a sentinel": "name the primary's own host and port in REDIS_ENDPOINT and REDIS_PORT; "
+    "it has to know EVALSHA and PUBLISH, which some proxies do not",
     "not Redis: unexpected reply": "check REDIS_ENDPOINT, REDIS_PORT and REDIS_TLS: what answers there is not Redis",
     "connection lost": "check whether REDIS_TLS fits the server, and its limit of clients",
     "loading its data": "wait until it has started",
