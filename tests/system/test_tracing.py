@@ -142,6 +142,10 @@ def test_an_outage_of_the_collector_is_logged_once_and_so_is_its_end(
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "only http/protobuf"),
         ({"OTEL_BSP_MAX_QUEUE_SIZE": "8"}, "max_queue_size"),
         ({"PYTHONPATH": "{missing}"}, "[otel]"),
+        (
+            {"PYTHONPATH": "{other}"},
+            "is not ours",
+        ),  # as OpenTelemetry's operator for Kubernetes puts packages in front
     ],
 )
 def test_a_worker_that_cannot_speak_to_the_collector_says_so_and_works(
@@ -153,7 +157,10 @@ def test_a_worker_that_cannot_speak_to_the_collector_says_so_and_works(
 ) -> None:
     site = tmp_path_factory.mktemp("site")
     (site / "sitecustomize.py").write_text("import sys\nsys.modules['opentelemetry.sdk'] = None\n", encoding="utf-8")
-    settings = {name: value.format(missing=site) for name, value in settings.items()}
+    other = tmp_path_factory.mktemp("other")
+    (other / "google" / "protobuf").mkdir(parents=True)
+    (other / "google" / "protobuf" / "__init__.py").write_text("raise TypeError('this version is not ours')\n")
+    settings = {name: value.format(missing=site, other=other) for name, value in settings.items()}
 
     worker = start_worker(stack, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", **settings)
 

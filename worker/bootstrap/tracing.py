@@ -24,9 +24,9 @@ def open_tracer(settings: Settings, name: str, stack: AsyncExitStack) -> Tracer 
     if problem := _problem(settings):
         emit(Event.TRACING_FAILED, error=problem)
         return None
-    from worker.adapters.otel import OtelTracer  # noqa: PLC0415 - 0.2 s, and packages that may not be there
-
     try:
+        from worker.adapters.otel import OtelTracer  # noqa: PLC0415 - 0.2 s, and packages that may not be there
+
         tracer = OtelTracer(
             {
                 "service.name": SERVICE,
@@ -35,7 +35,7 @@ def open_tracer(settings: Settings, name: str, stack: AsyncExitStack) -> Tracer 
                 "deployment.environment.name": settings.environment,
             }
         )
-    except Exception as exc:  # noqa: BLE001 - a variable of the SDK is wrong, and nothing of tracing stops the worker
+    except Exception as exc:  # noqa: BLE001 - a variable of the SDK is wrong, or its packages are: no reason to stop
         emit(Event.TRACING_FAILED, error=str(exc))
         return None
     stack.callback(tracer.close)
