@@ -133,7 +133,8 @@ class Settings(BaseModel):
     )
     redis_prefix: KeyPrefix = Field("audio:", description="The prefix of each key and channel in Redis.")
     http_host: HostName = Field(
-        "127.0.0.1", description="Where /livez, /readyz, /health and /metrics listen. The image sets 0.0.0.0."
+        "127.0.0.1",
+        description="Where /livez, /readyz, /health and /metrics listen. The image sets 0.0.0.0; `::` is IPv6, too.",
     )
     http_port: HttpPort = Field(
         8080, description="0 takes a free port, which `worker.started` names; `off` listens on none."
