@@ -98,4 +98,15 @@ ROWS = (
         "tests/unit/adapters/test_credentials_refresh.py"
         "::test_a_refresh_that_takes_longer_than_each_request_may_is_begun_once_and_its_keys_are_used",
     ),
+    Row(
+        "the certificate of an endpoint is of another name, has expired, or nobody trusted has signed it, directly or "
+        "behind a proxy; or that of STS is",
+        "no request is sent, and the error names `AWS_CA_BUNDLE`",
+        "tests/integration/test_aws_certificates.py::test_a_certificate_that_is_not_the_endpoints_gets_no_request",
+    ),
+    Row(
+        "a proxy does not answer, or refuses to connect (407)",
+        "the error names `HTTPS_PROXY`, and no password",
+        "tests/unit/adapters/test_aws.py::test_a_failure_on_the_way_names_the_variable_to_check",
+    ),
 )

@@ -14,7 +14,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.httpsession import create_urllib3_context
 
 from tests.support.scripted_http import scripted_http
-from worker.adapters.aws import wire
+from worker.adapters.aws import tls
 from worker.adapters.aws.client import open_client
 from worker.adapters.dynamodb.job_table import LIMITS
 from worker.adapters.sqs.queue import CONTROL_LIMITS
@@ -29,8 +29,8 @@ async def test_the_certificates_of_the_authorities_are_read_once_and_before_the_
         made.append(create_urllib3_context())
         return made[-1]
 
-    monkeypatch.setattr(wire, "create_urllib3_context", create)
-    wire._trust_in.cache_clear()  # another test of this process may have read them
+    monkeypatch.setattr(tls, "create_urllib3_context", create)
+    tls.trust_in.cache_clear()  # another test of this process may have read them
 
     session = aioboto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-central-1")
     async with open_client(session, "dynamodb", CONTROL_LIMITS):

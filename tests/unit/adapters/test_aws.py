@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import aiohttp
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProxyConnectionError,
+    SSLError,
+)
 from botocore.parsers import ResponseParserError
 
 from worker.adapters.aws.client import translated
@@ -30,6 +36,20 @@ def test_any_failure_of_a_call_is_a_dependency_that_failed_and_its_text_is_not_s
 
     assert "secret" not in str(raised.value)
     assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("error", "variable"),
+    [
+        (SSLError(endpoint_url="https://secret", error=OSError("secret")), "AWS_CA_BUNDLE"),
+        (ProxyConnectionError(proxy_url="http://user:secret@proxy", error="secret"), "HTTPS_PROXY"),
+    ],
+)
+def test_a_failure_on_the_way_names_the_variable_to_check(error: Exception, variable: str) -> None:
+    with pytest.raises(DependencyUnavailableError, match=variable) as raised, translated("S3"):
+        raise error
+
+    assert "secret" not in str(raised.value)
 
 
 def test_where_there_are_no_credentials_that_is_said() -> None:

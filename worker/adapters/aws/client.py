@@ -23,6 +23,8 @@ from botocore.exceptions import (
     NoCredentialsError,
     ParamValidationError,
     PartialCredentialsError,
+    ProxyConnectionError,
+    SSLError,
     UnsupportedS3AccesspointConfigurationError,
     UnsupportedS3ArnError,
     UnsupportedS3ConfigurationError,
@@ -101,6 +103,11 @@ MISCONFIGURED = (
     UnsupportedS3ConfigurationError,
 )
 UNREACHABLE = (TimeoutError, BotoCoreError, ResponseParserError, aiohttp.ClientError, OSError)
+# Errors that say little of a service, and much of the way to it.
+_ON_THE_WAY = (
+    (SSLError, ": check its certificate, its name and AWS_CA_BUNDLE"),
+    (ProxyConnectionError, ": check the proxy that HTTPS_PROXY names, and NO_PROXY"),
+)
 _SQS_PREFIX = "AWS.SimpleQueueService."
 
 
@@ -137,7 +144,8 @@ def unreachable(dependency: str, error: Exception, about: object = None) -> Depe
     if isinstance(error, _NO_CREDENTIALS):
         problem = f"cannot be asked: there are no AWS credentials{reason_of(error)}"
     else:
-        problem = f"did not answer ({type(error).__name__})"
+        hint = next((hint for kind, hint in _ON_THE_WAY if isinstance(error, kind)), "")
+        problem = f"did not answer ({type(error).__name__}{hint})"
     return DependencyUnavailableError(dependency, problem if about is None else f"{problem} for {about}")
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import aioboto3
 from aiobotocore.credentials import create_credential_resolver
-from aiobotocore.session import AioSession
 from botocore.exceptions import (
     ClientError,
     ConfigNotFound,
@@ -26,6 +25,7 @@ from botocore.exceptions import (
 
 from worker.adapters.aws.profiles import problem_of_profile
 from worker.adapters.aws.refresh import SharedRefresh
+from worker.adapters.aws.tls import CheckedSession
 
 # Providers of the chain that read nothing but variables and files.
 _VARIABLES = "env"
@@ -185,7 +185,7 @@ def reason_of(error: Exception) -> str:
     return f" ({error.reason})" if isinstance(error, ChainError) else ""
 
 
-class _LazySession(AioSession):
+class _LazySession(CheckedSession):
     _credentials: Any
     _last_client_region_used: str | None
 
@@ -200,7 +200,7 @@ class _LazySession(AioSession):
     async def _load_again(self, method: str) -> Any:
         # By a session of its own: the config file is parsed once a session, and a provider that has
         # resolved a source_profile takes it for a circle the second time.
-        chain = create_credential_resolver(AioSession(), region_name=self._last_client_region_used)
+        chain = create_credential_resolver(CheckedSession(), region_name=self._last_client_region_used)
         return await chain.get_provider(method).load()
 
     def _version_of_files(self) -> tuple[object, ...]:

@@ -9,19 +9,17 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import ssl
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import partial
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
-from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.response import StreamingBody
-from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.parsers import ResponseParserError
 
 from worker import usage
+from worker.adapters.aws.tls import CheckedHttp
 
 _MAX_REDIRECTIONS = 3
 _HOPS = "worker_redirections"
@@ -42,17 +40,11 @@ _MEMBERS = {
 }
 
 
-class Session(AIOHTTPSession):
+class Session(CheckedHttp):
     """Leaves redirections to the SDK: aiohttp would follow them with a signature that is for another host.
 
-    The process reads the certificates of the authorities once, before the first request: that takes 40 ms, and the
-    SDK would have each client's first request wait for it.
+    The certificates of the authorities are read before the first request, which would wait for it otherwise.
     """
-
-    _verify: Any  # whether the server's certificate is checked, or the path of other authorities
-    _cert_file: str | None  # of the client
-    _max_pool_connections: int
-    _connector_args: Mapping[str, Any]
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -61,20 +53,6 @@ class Session(AIOHTTPSession):
 
     async def _get_session(self, proxy_url: str | None) -> _WithoutRedirections:
         return _WithoutRedirections(await super()._get_session(proxy_url))  # type: ignore[misc]
-
-    def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
-        if proxy_url or self._cert_file or not self._verify:
-            return super()._create_connector(proxy_url)  # type: ignore[misc, no-any-return]
-        trust = _trust_in(get_cert_path(self._verify))
-        return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=trust, **self._connector_args)
-
-
-@cache
-def _trust_in(authorities: str) -> ssl.SSLContext:
-    """The TLS context that the SDK would make for a client; `authorities` is the path of their certificates."""
-    context: ssl.SSLContext = create_urllib3_context()
-    context.load_verify_locations(authorities)
-    return context
 
 
 class _WithoutRedirections:

@@ -1,0 +1,51 @@
+"""TLS on the way to AWS: a certificate is taken if an authority has signed it, and for the name of its server only.
+
+The SDK sees to both with urllib3. With aiohttp it does not compare the name, and behind a proxy it looks at nothing.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import aiohttp
+from aiobotocore.config import AioConfig
+from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.session import AioSession
+from botocore.httpsession import create_urllib3_context, get_cert_path
+
+
+class CheckedHttp(AIOHTTPSession):
+    """The HTTP of one client of the SDK. A proxy that is spoken to by TLS is checked as the endpoint is."""
+
+    _verify: Any  # True, or the path of other authorities' certificates
+    _max_pool_connections: int
+    _connector_args: Mapping[str, Any]
+
+    def _create_connector(self, _proxy_url: str | None) -> aiohttp.TCPConnector:
+        trust = trust_in(get_cert_path(self._verify))
+        return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=trust, **self._connector_args)
+
+
+class CheckedSession(AioSession):
+    """A session whose clients have it, those as well with which credentials are asked for: of STS, and of SSO."""
+
+    def create_client(self, *arguments: Any, config: Any = None, **options: Any) -> Any:
+        if not issubclass(getattr(config, "http_session_cls", AIOHTTPSession), CheckedHttp):
+            config = AioConfig().merge(config or AioConfig())  # also one of botocore's
+            config.http_session_cls = CheckedHttp
+        return super().create_client(*arguments, config=config, **options)  # type: ignore[call-overload]
+
+
+@cache
+def trust_in(authorities: str) -> ssl.SSLContext:
+    """The TLS context for servers with certificates of these authorities, whose own are in a file at that path.
+
+    A process makes each context once: to read the certificates takes 40 ms.
+    """
+    context: ssl.SSLContext = create_urllib3_context()
+    context.check_hostname = True
+    context.load_verify_locations(authorities)
+    return context
