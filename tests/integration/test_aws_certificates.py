@@ -23,6 +23,7 @@ from worker.adapters.sqs.queue import CONTROL_LIMITS
 from worker.demo.servers import HOST
 
 ANOTHER_NAME = {"host": "127.0.0.2"}
+NAME_IN_DIRECTORY = "38f0f5c9.0"  # OpenSSL's hash of the subject of a Certificate: `openssl x509 -hash`
 
 
 @pytest.fixture(params=["directly", "through a proxy"])
@@ -54,7 +55,9 @@ async def list_queues(session: aioboto3.Session) -> None:
         await client.list_queues()
 
 
+@pytest.mark.parametrize("in_directory", [False, True])
 async def test_a_certificate_of_the_endpoint_is_taken(
+    in_directory: bool,
     way: list[str] | None,
     aws_endpoint: str,
     aws_session: aioboto3.Session,
@@ -62,7 +65,8 @@ async def test_a_certificate_of_the_endpoint_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     certificate = Certificate(tmp_path)
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate.file))
+    (tmp_path / NAME_IN_DIRECTORY).write_bytes(certificate.file.read_bytes())
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path if in_directory else certificate.file))
     with FaultProxy(aws_endpoint).running(certificate.server()) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -41,11 +42,13 @@ class CheckedSession(AioSession):
 
 @cache
 def trust_in(authorities: str) -> ssl.SSLContext:
-    """The TLS context for servers with certificates of these authorities, whose own are in a file at that path.
+    """The TLS context for servers with certificates of these authorities, whose own are at that path.
+
+    It is a file, or a directory with names by hashes, as `openssl rehash` makes.
 
     A process makes each context once: to read the certificates takes 40 ms.
     """
     context: ssl.SSLContext = create_urllib3_context()
     context.check_hostname = True
-    context.load_verify_locations(authorities)
+    context.load_verify_locations(**{"capath" if Path(authorities).is_dir() else "cafile": authorities})
     return context
