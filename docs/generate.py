@@ -58,7 +58,7 @@ that `AWS_CONFIG_FILE` names: in the profile, indented below `s3 =`.
 Bodies are sent with `x-amz-checksum-crc32`, and downloads ask for checksums.
 A store that knows none, such as Backblaze's B2, needs `AWS_REQUEST_CHECKSUM_CALCULATION=when_required` and
 `AWS_RESPONSE_CHECKSUM_VALIDATION=when_required`, which leave them out.
-A store that answers without ETag hides that a source was replaced while it was read.
+A store that answers without ETag, or with a weak one, hides that a source was replaced while it was read.
 One that answers without Content-Length and closes the connection hides that a source was cut off.
 A download of either kind is not resumed.
 

@@ -158,6 +158,11 @@ ROWS = (
         f"{_OTHERS}::test_a_source_without_length_or_etag_that_breaks_off_is_not_taken_for_whole",
     ),
     Row(
+        "a proxy that compresses has made ETags weak, for which no condition holds",
+        "such an answer counts as one without an ETag",
+        f"{_OTHERS}::test_a_weak_etag_is_none_because_no_condition_holds_for_it",
+    ),
+    Row(
         "an access point needs what the SDK does not have",
         "the job fails as `access_denied` or `target_refused`",
         f"{_OTHERS}::test_an_access_point_that_the_sdk_cannot_reach_is_a_permanent_refusal",

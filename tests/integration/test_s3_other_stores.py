@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.support.scripted_http import Handler, scripted_http
 from worker.adapters.s3.inspection import try_writing
 from worker.adapters.s3.options import S3Options
 from worker.adapters.s3.part_uploads import PartUploads
+from worker.adapters.s3.store import S3Store
 from worker.domain.errors import AccessDeniedError, DependencyUnavailableError, SourceTooLargeError
 from worker.domain.job import ObjectLocation
 from worker.ports import SourceObject
@@ -70,6 +72,43 @@ async def test_a_source_without_length_or_etag_that_breaks_off_is_not_taken_for_
     async with scripted_http(handler) as url, store_at(aws_session, url) as store:
         with pytest.raises(DependencyUnavailableError, match="broke off the download"):
             await download(store, ANYWHERE, tmp_path / "source")
+
+
+@pytest.fixture
+async def behind_compression(aws_session: aioboto3.Session) -> AsyncIterator[tuple[S3Store, list[web.Request]]]:
+    """A store behind a proxy that has made its ETags weak, so that no If-Match holds, and what it was asked."""
+    asked: list[web.Request] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        asked.append(request)
+        if "If-Match" in request.headers:
+            return web.Response(status=412)
+        if request.method != "GET":
+            return web.Response(headers={"ETag": 'W/"x"', "x-amz-meta-job-id": "job"})
+        response = web.StreamResponse(headers={"ETag": 'W/"x"'})
+        response.content_length = len(PATTERN)
+        await response.prepare(request)
+        await response.write(PATTERN[:5000])
+        assert request.transport is not None
+        request.transport.close()
+        return response
+
+    async with scripted_http(answer) as url, store_at(aws_session, url) as store:
+        yield store, asked
+
+
+async def test_a_weak_etag_is_none_because_no_condition_holds_for_it(
+    behind_compression: tuple[S3Store, list[web.Request]], tmp_path: Path
+) -> None:
+    store, asked = behind_compression
+
+    with pytest.raises(DependencyUnavailableError, match="broke off the download"):  # and not that it was replaced
+        await download(store, ANYWHERE, tmp_path / "source")
+    assert await store.current_object(ANYWHERE) is None
+    await store.remove(ANYWHERE, "job")
+
+    assert [request.method for request in asked] == ["GET", "HEAD", "HEAD", "DELETE"]
+    assert not [request for request in asked if "If-Match" in request.headers]
 
 
 async def test_a_source_without_length_is_cut_at_the_limit(aws_session: aioboto3.Session, tmp_path: Path) -> None:

@@ -115,6 +115,8 @@ def prepare(client: Any) -> None:
     for service in ("dynamodb", "sqs", "eventbridge"):
         events.register_first(f"before-parse.{service}", _require_json, unique_id=f"worker-require-json-{service}")
     events.register_first("before-parse.sns.Publish", _require_published, unique_id="worker-require-published")
+    for action in ("GetObject", "HeadObject"):
+        events.register_last(f"after-call.s3.{action}", _forget_weak_etag, unique_id=f"worker-forget-{action}")
     for action in ("PutObject", "CompleteMultipartUpload"):
         events.register_first(f"before-parse.s3.{action}", _require_kept, unique_id=f"worker-require-kept-{action}")
 
@@ -170,6 +172,15 @@ def _require_kept(response_dict: dict[str, Any], operation_model: Any, **_: Any)
         is_put = operation_model.name == "PutObject"
         if body.strip() if is_put else b"CompleteMultipartUploadResult" not in body and b"<Error>" not in body:
             raise ResponseParserError("the body is none of S3's")
+
+
+def _forget_weak_etag(parsed: dict[str, Any], **_: Any) -> None:
+    """Take an answer with a weak ETag for one without an ETag: If-Match holds for none that is weak.
+
+    Proxies that compress make ETags weak (https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1).
+    """
+    if str(parsed.get("ETag", "")).startswith("W/"):
+        del parsed["ETag"]
 
 
 def _send_at_once(params: dict[str, Any], **_: Any) -> None:
