@@ -28,6 +28,7 @@ from worker.settings.values import (
     KeyPrefix,
     KmsKeyId,
     LogFormat,
+    Login,
     LogLevel,
     Port,
     PresetsFile,
@@ -57,8 +58,8 @@ class RedisSettings(BaseModel):
     )
     port: Port = Field(6379, description="The port of Redis.")
     tls: bool = Field(True, description="Connect with TLS and check the certificate.")
-    username: SecretStr | None = Field(None, description="The user to log in as. A secret: never printed.")
-    password: SecretStr | None = Field(None, description="The password to log in with. A secret: never printed.")
+    username: Login = Field(None, description="The user to log in as. A secret: never printed.")
+    password: Login = Field(None, description="The password to log in with. A secret: never printed.")
     cluster: bool = Field(False, description="Cluster mode: follow redirections to the node that holds a key.")
     iam_auth: bool = Field(
         False, description="Log in to ElastiCache as REDIS_USERNAME with the role's credentials; needs TLS."

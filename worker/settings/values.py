@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
-from pydantic import BeforeValidator, PlainValidator, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, SecretStr, StringConstraints, ValidationInfo
 
 from worker.application.messages.json_text import read_json
 from worker.application.messages.presets import BUILT_IN, Presets
@@ -19,6 +19,11 @@ from worker.ports import MAX_IN_FLIGHT_SECONDS
 _SIZE = re.compile(r"([0-9]+)\s*(?:([KMGT])(iB|B)?|B)?", re.IGNORECASE)
 _MOST_BYTES = 2**60  # the system takes no limit on a file's size that is much larger
 _MOST_SECONDS_OF_SOUND = 10_000_000  # as in messages; the converter does not read much larger numbers
+
+
+def _without_line_end(value: SecretStr | None) -> SecretStr | None:
+    """The value without the end of a line, which a secret has that was made with `echo`."""
+    return None if value is None else SecretStr(value.get_secret_value().rstrip("\r\n"))
 
 
 def _size_in_bytes(value: object) -> object:
@@ -74,6 +79,7 @@ Environment = Annotated[
 Seconds = Annotated[float, Gt(0), Le(MAX_IN_FLIGHT_SECONDS)]
 TimeoutSeconds = Annotated[float, Gt(0), Le(10)]
 SecondsOfSound = Annotated[float, Gt(0), Le(_MOST_SECONDS_OF_SOUND)]
+Login = Annotated[SecretStr | None, AfterValidator(_without_line_end)]
 Size = Annotated[
     int,
     Ge(1),

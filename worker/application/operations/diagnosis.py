@@ -124,7 +124,8 @@ REDIS_ADVICE = {
     "TLS certificate not trusted": "name the authority that signed it in SSL_CERT_FILE",
     "TLS certificate not as RFC 5280 demands": "issue it anew, with what Python demands since 3.13: above all an "
     "authority key identifier, where another certificate has signed it",
-    "TLS certificate of another name": "name the server in REDIS_ENDPOINT as its certificate does",
+    "TLS certificate of another name": "name the server in REDIS_ENDPOINT as its certificate does, and have the nodes "
+    "of a cluster name themselves so (cluster-announce-hostname)",
     "TLS certificate expired": "renew it on the server, or check this machine's clock",
     "TLS certificate not yet valid": "check the clocks of the server and of this machine",
     "TLS handshake failed": "check whether REDIS_TLS fits the server",
