@@ -67,6 +67,25 @@ def test_the_programs_of_the_page_convert_a_file_each(
     assert err == ""
 
 
+def test_a_program_that_leaves_its_watch_early_prints_nothing_of_it(
+    stack: Stack, start_worker: Callable[..., WorkerProcess]
+) -> None:
+    source = stack.put_source("a.wav", sound("plain.wav"))
+    start_worker(stack)
+    program = f"{CODE}\nimport asyncio\nasyncio.run(convert({source!r}, {stack.target('a.mp3')!r}))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=inherited() | stack.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_jobs_are_cancelled_run_again_and_listed_without_a_word_on_standard_output(
     stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:

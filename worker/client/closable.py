@@ -19,23 +19,28 @@ class ClosableReadings:
     def __init__(self, readings: AsyncGenerator[Reading, None]) -> None:
         self._readings = readings
         self._next: asyncio.Task[Reading | None] | None = None
-        self._is_closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def next(self) -> Reading | None:
         """The next reading; None where there is no more. Raises RuntimeError once the watch is closed."""
-        if self._is_closed:
+        if self._closing is not None:
             raise RuntimeError(NOT_OPEN)
         task = self._next = asyncio.ensure_future(anext(self._readings, None))
         try:
             return await task
         except asyncio.CancelledError:
             caller = asyncio.current_task()
-            if self._is_closed and not (caller and caller.cancelling()):
+            if self._closing is not None and not (caller and caller.cancelling()):
                 raise RuntimeError(NOT_OPEN) from None
             raise
 
     async def close(self) -> None:
-        self._is_closed = True
+        """End the readings. Whoever asks for it while that is under way waits for the same end."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         if self._next is not None and not self._next.done():
             self._next.cancel()
             await asyncio.wait([self._next])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from tests.support.clients import a_client
 from tests.support.records import a_record, completed
 from tests.support.virtual_time import virtual_time
 from worker.client import Status
+from worker.client.closable import ClosableReadings
 
 
 @virtual_time
@@ -59,3 +62,18 @@ async def test_a_watch_that_is_not_over_in_time_says_so() -> None:
         with pytest.raises(TimeoutError):
             await anext(jobs.watch("nobody", timeout_seconds=30))
         assert 30 <= asyncio.get_running_loop().time() - began_at < 31
+
+
+async def test_readings_that_two_tasks_close_at_once_are_closed_once() -> None:
+    async def readings() -> AsyncGenerator[Any, None]:
+        try:
+            while True:
+                yield object()
+        finally:
+            await asyncio.sleep(0)  # as a read that is under way takes turns of the loop to end
+
+    closable = ClosableReadings(readings())
+    await closable.next()
+
+    # a program that leaves its loop early has the watch closed by the loop, and by the end of the `async with`
+    await asyncio.gather(closable.close(), closable.close())
