@@ -164,6 +164,21 @@ def test_an_error_of_the_demuxer_is_seen_among_many_others() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "AMF_DATA_TYPE_STRING parsing failed",
+        "Missing AMF_END_OF_OBJECT in AMF_DATA_TYPE_OBJECT",
+        "Missing AMF_END_OF_OBJECT in AMF_DATA_TYPE_MIXEDARRAY, found 0",
+        "Keyframe index parsing failed",
+        "Attached picture on track 2 has invalid mimetype",
+    ],
+)
+def test_what_the_demuxer_cannot_read_of_metadata_is_no_error_of_the_sound(text: str) -> None:
+    assert log_of(said(DEMUXER, "in#0/flv", ERROR, text)).demuxer_error is None
+    assert log_of(said(DEMUXER, "in#0/flv", ERROR, f"Sound with {text}")).demuxer_error is not None
+
+
+@pytest.mark.parametrize(
     ("text", "is_without_sound"),
     [(NO_STREAMS, True), ("Stream map '0:a' is odd.", False), ("it matches no streams", False)],
 )

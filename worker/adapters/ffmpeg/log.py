@@ -51,10 +51,11 @@ _MOST_FILLED_SAMPLES = 16_384  # at once: for more the resampler says so several
 _FILLED = re.compile(rf"adding {_N} audio samples of silence")
 _ESTIMATED = "Estimating duration from bitrate"
 _FRAMES_IN_DISORDER = "sample/frame number mismatch in adjacent frames"  # of FLAC: only a warning of its parser
-# Of a demuxer, about what is no sound: such a picture or chapter is left out.
-_OF_PICTURES = re.compile(
+# Of a demuxer, about what is no sound: such a picture or chapter is left out, and so is such metadata of FLV.
+_OF_NO_SOUND = re.compile(
     r"(Attached picture|Could not read mimetype from an attached|Unknown attached picture|Invalid picture type"
-    r"|Error (reading|parsing) (cover art|attached picture)|Chapter end time) "
+    r"|Error (reading|parsing) (cover art|attached picture)|Chapter end time"
+    r"|AMF_DATA_TYPE_STRING parsing|Missing AMF_END_OF_OBJECT in|Keyframe index parsing) "
 )
 # What a filter says to which the graph gives a name. Only the first line of it has a colour, and errors do not match.
 _SAID = re.compile(r"(?:\x1b\[0m)?\x1b\[1;32m\[(\w+@\w+) @ 0x[0-9a-f]+\] \x1b\[0m(?!\x1b)(.*)", re.DOTALL)
@@ -101,7 +102,7 @@ class LogError:
     @property
     def is_of_demuxer(self) -> bool:
         is_decoders = self.context.startswith("aist#")  # its stream
-        return self.side is Side.DEMUXER and not is_decoders and not _OF_PICTURES.match(f"{self.text} ")
+        return self.side is Side.DEMUXER and not is_decoders and not _OF_NO_SOUND.match(f"{self.text} ")
 
 
 class Decoded(NamedTuple):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from worker.domain.containers.behind import repairs_behind
 from worker.domain.containers.chunks import is_name
 from worker.domain.containers.mp4_boxes import MAX_INDEX_BYTES, has_encrypted_sound
+from worker.domain.containers.mp4_opus import IN_OGGS_ORDER, mended_opus
 from worker.domain.containers.mp4_times import WRONG_TIMES, MendedTimes, mended_times
 from worker.domain.containers.reading import BlockReader
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged
@@ -50,13 +51,18 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     if has_encrypted_sound(index):
         problem = _ENCRYPTED
     mended = _mended_times(index, media)
-    repairs = (*repairs_behind(read_at, end, size), *([WRONG_TIMES] if mended.has_wrong_times else []))
+    mended_headers = mended_opus(index, next(box.start for box in media if box.kind == b"moov"))
+    repairs = (
+        *repairs_behind(read_at, end, size),
+        *([WRONG_TIMES] if mended.has_wrong_times else []),
+        *([IN_OGGS_ORDER] if mended_headers else []),
+    )
     return Structure(
         start,
         size,
         problem=problem,
         track_seconds=mended.track_seconds,
-        patches=mended.patches,
+        patches=(*mended.patches, *mended_headers),
         repairs=repairs,
     )
 

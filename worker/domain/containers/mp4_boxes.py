@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 MAX_INDEX_BYTES = 16 << 20
-_ENTRY_BYTES = 28  # of a description of samples of sound, before the boxes in it
+ENTRY_BYTES = 28  # of a description of samples of sound, before the boxes in it
 _AUDIBLE = (b"aavd", b"mp4a")
 AAC_LC = 2  # the audio object type
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000)  # below, a decoder may find a band that no header states
@@ -36,6 +38,15 @@ def places(data: bytes, kind: bytes, begin: int, end: int) -> list[tuple[int, in
     return found
 
 
+def places_inside(data: bytes, begin: int, end: int, kind: bytes, *kinds: bytes) -> Iterator[tuple[int, int]]:
+    """Where the contents of the boxes of a path begin and end."""
+    for place in places(data, kind, begin, end):
+        if kinds:
+            yield from places_inside(data, *place, *kinds)
+        else:
+            yield place
+
+
 def has_encrypted_sound(index: bytes) -> bool:
     """Whether all tracks with sound in a `moov` are encrypted."""
     media = [child(track, b"mdia") for track in children(index[8:], b"trak")]
@@ -49,8 +60,8 @@ def _is_encrypted(entries: bytes) -> bool:
     `drms` are those of Apple's store, and Audible's have a box `adrm` beside the configuration of AAC.
     A description may stand in the place of the true one where nothing is encrypted (ISO 23001-7, section 8.2).
     """
-    protections = [child(entry[_ENTRY_BYTES:], b"sinf", b"schi", b"tenc") for entry in children(entries, b"enca")]
-    of_audible = [child(each[_ENTRY_BYTES:], b"adrm") for kind in _AUDIBLE for each in children(entries, kind)]
+    protections = [child(entry[ENTRY_BYTES:], b"sinf", b"schi", b"tenc") for entry in children(entries, b"enca")]
+    of_audible = [child(each[ENTRY_BYTES:], b"adrm") for kind in _AUDIBLE for each in children(entries, kind)]
     return any(each[6:7] != b"\0" for each in protections) or any(of_audible) or bool(children(entries, b"drms"))
 
 

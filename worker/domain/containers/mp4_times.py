@@ -7,11 +7,17 @@ goes on to the end.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from worker.domain.containers.mp4_boxes import AAC_LC, AAC_RATES_HZ, audio_configuration, child, places
+from worker.domain.containers.mp4_boxes import (
+    AAC_LC,
+    AAC_RATES_HZ,
+    audio_configuration,
+    child,
+    places,
+    places_inside,
+)
 from worker.domain.containers.structure import Patch
 
 WRONG_TIMES = (
@@ -50,7 +56,7 @@ def mended_times(index: bytes, begin: int) -> MendedTimes:
         track = index[track_begin:track_end]
         ticks: Fraction | None = None
         frame_ticks = _frame_ticks(child(track, b"mdia"))
-        for times_begin, times_end in _inside(index, track_begin, track_end, b"mdia", b"minf", b"stbl", b"stts"):
+        for times_begin, times_end in places_inside(index, track_begin, track_end, b"mdia", b"minf", b"stbl", b"stts"):
             times = _times(index[times_begin:times_end])
             number = _wrong(times, frame_ticks)
             if number is not None:
@@ -59,7 +65,9 @@ def mended_times(index: bytes, begin: int) -> MendedTimes:
                 surplus = times[number][0] * (times[number][1] - frame_ticks)
                 ticks = sum(frames * length for frames, length in times) - surplus
         is_sound = child(track, b"mdia", b"hdlr")[8:12] == b"soun"
-        for edits_begin, edits_end in _inside(index, track_begin, track_end, b"edts", b"elst") if is_sound else ():
+        for edits_begin, edits_end in (
+            places_inside(index, track_begin, track_end, b"edts", b"elst") if is_sound else ()
+        ):
             if (edit := _open_edit(index[edits_begin:edits_end])) is not None:
                 offset, width = edit
                 open_edits.append(Patch(begin + edits_begin + offset, width, _TO_THE_END.to_bytes(width, "big")))
@@ -70,15 +78,6 @@ def mended_times(index: bytes, begin: int) -> MendedTimes:
             track_seconds.append(None)
     mended = (*patches, *open_edits)
     return MendedTimes(mended, tuple(track_seconds) if mended else (), has_wrong_times=bool(patches))
-
-
-def _inside(index: bytes, begin: int, end: int, kind: bytes, *kinds: bytes) -> Iterator[tuple[int, int]]:
-    """Where the contents of the boxes of a path begin and end."""
-    for place in places(index, kind, begin, end):
-        if kinds:
-            yield from _inside(index, *place, *kinds)
-        else:
-            yield place
 
 
 def _frame_ticks(media: bytes) -> Fraction:
@@ -94,7 +93,7 @@ def _per_second(header: bytes) -> int:
 
 def _ticks(track: bytes) -> Fraction | None:
     """The length of a track's frames on its clock; None where there are too many entries to add."""
-    tables = list(_inside(track, 0, len(track), b"mdia", b"minf", b"stbl", b"stts"))
+    tables = list(places_inside(track, 0, len(track), b"mdia", b"minf", b"stbl", b"stts"))
     times = [each for begin, end in tables for each in _times(track[begin:end])]
     return Fraction(sum(frames * length for frames, length in times)) if times else None
 

@@ -1,0 +1,66 @@
+"""Files as other programs than ffmpeg write them: what ffmpeg misreads in them, or complains of."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.trial import convert
+from tests.support.sounds import SECONDS, run_ffmpeg, sound
+
+
+async def seconds_and_repairs(path: Path) -> tuple[float, tuple[str, ...]]:
+    """The length of an output in WAV, and what the record says of the source."""
+    outcome = await convert(path)
+    assert outcome.error is None
+    assert outcome.heard is not None
+    return outcome.heard.seconds, outcome.repaired
+
+
+def a_text(text: bytes) -> bytes:
+    """A text of AMF0 without the byte that says that it is one."""
+    return len(text).to_bytes(2, "big") + text
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        a_text(b"gstfiller") + b"\2" + a_text(b" " * 1100) + b"\0\0\x09",  # in the place of GStreamer's index
+        a_text(b"keyframes") + b"\3" + a_text(b"times") + b"\x0a" + bytes(4) + b"\0\0\x09\0\0\x09",
+        a_text(b"canSeekToEnd") + b"\1\1",  # without an end
+    ],
+)
+async def test_metadata_of_an_flv_that_the_demuxer_cannot_read_is_no_damage(metadata: bytes, tmp_path: Path) -> None:
+    content = b"\2" + a_text(b"onMetaData") + b"\x08\0\0\0\1" + metadata
+    tag = b"\x12" + len(content).to_bytes(3, "big") + bytes(7) + content + (11 + len(content)).to_bytes(4, "big")
+    data, source = sound("plain.flv").read_bytes(), tmp_path / "source.flv"
+    source.write_bytes(data[:13] + tag + data[13:])
+
+    seconds, repaired = await seconds_and_repairs(source)
+
+    assert seconds == pytest.approx(SECONDS, abs=0.06)
+    assert repaired == ()
+
+
+@pytest.mark.parametrize("fragmented", [False, True])
+@pytest.mark.parametrize("rate_hz", [8000, 44_100, 48_000])
+async def test_opus_in_an_mp4_whose_header_was_copied_from_ogg_is_whole(
+    rate_hz: int, tmp_path: Path, *, fragmented: bool
+) -> None:
+    """GStreamer and Shaka Packager do so: the numbers have the byte order of Ogg."""
+    source = tmp_path / "source.mp4"
+    flags = ("-movflags", "+frag_keyframe+empty_moov") if fragmented else ()
+    run_ffmpeg("-i", str(sound("plain.opus")), "-c", "copy", *flags, str(source))
+    data = bytearray(source.read_bytes())
+    whole, _ = await seconds_and_repairs(source)
+    at = data.index(b"dOps") + 6
+    (skipped,) = struct.unpack_from(">H", data, at)
+    struct.pack_into("<HIh", data, at, skipped, rate_hz, -256)
+    source.write_bytes(data)
+
+    seconds, repaired = await seconds_and_repairs(source)
+
+    assert seconds == whole
+    assert any("byte order" in each for each in repaired)
