@@ -44,17 +44,36 @@ async def test_metadata_of_an_flv_that_the_demuxer_cannot_read_is_no_damage(meta
     assert repaired == ()
 
 
-@pytest.mark.parametrize("fragmented", [False, True])
+def with_a_larger_description(data: bytes, version: int, more: int) -> bytes:
+    """An MP4 with its index behind the sound, whose track is described as in QuickTime."""
+    grown = bytearray(data)
+    entry = data.index(b"Opus")
+    for kind in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"Opus"):
+        at = data.index(kind) - 4
+        struct.pack_into(">I", grown, at, struct.unpack_from(">I", data, at)[0] + more)
+    struct.pack_into(">H", grown, entry + 12, version)
+    description = entry + 4 + 28
+    return bytes(grown[:description] + bytes(more) + grown[description:])
+
+
+@pytest.mark.parametrize(
+    ("flags", "version", "more"),
+    [((), 0, 0), (("-movflags", "+frag_keyframe+empty_moov"), 0, 0), ((), 1, 16)],
+    ids=["plain", "fragmented", "in QuickTime"],
+)
 @pytest.mark.parametrize("rate_hz", [8000, 44_100, 48_000])
 async def test_opus_in_an_mp4_whose_header_was_copied_from_ogg_is_whole(
-    rate_hz: int, tmp_path: Path, *, fragmented: bool
+    rate_hz: int, flags: tuple[str, ...], version: int, more: int, tmp_path: Path
 ) -> None:
     """GStreamer and Shaka Packager do so: the numbers have the byte order of Ogg."""
     source = tmp_path / "source.mp4"
-    flags = ("-movflags", "+frag_keyframe+empty_moov") if fragmented else ()
     run_ffmpeg("-i", str(sound("plain.opus")), "-c", "copy", *flags, str(source))
-    data = bytearray(source.read_bytes())
-    whole, _ = await seconds_and_repairs(source)
+    data = bytearray(with_a_larger_description(source.read_bytes(), version, more))
+    if version:
+        data[8:12] = b"qt  "
+        source.write_bytes(data)
+    whole, repaired = await seconds_and_repairs(source)
+    assert repaired == ()
     at = data.index(b"dOps") + 6
     (skipped,) = struct.unpack_from(">H", data, at)
     struct.pack_into("<HIh", data, at, skipped, rate_hz, -256)

@@ -16,6 +16,7 @@ IN_OGGS_ORDER = "the numbers in the MP4's header of Opus have the byte order of 
 
 # The samples to leave out in front, the rate that the sound had before it was encoded, the gain.
 _OGGS, _MP4S = struct.Struct("<HIh"), struct.Struct(">HIh")
+_MORE_BYTES = {b"\0\1": 16, b"\0\2": 36}  # in descriptions of QuickTime, by their version
 _NUMBERS_AT = 2  # behind the version and the number of channels
 
 
@@ -24,7 +25,8 @@ def mended_opus(index: bytes, begin: int) -> tuple[Patch, ...]:
     patches = []
     for descriptions, end in places_inside(index, 8, len(index), b"trak", b"mdia", b"minf", b"stbl", b"stsd"):
         for entry, entry_end in places(index, b"Opus", descriptions + 8, end):
-            for header, header_end in places(index, b"dOps", entry + ENTRY_BYTES, entry_end):
+            boxes = entry + ENTRY_BYTES + _MORE_BYTES.get(index[entry + 8 : entry + 10], 0)
+            for header, header_end in places(index, b"dOps", boxes, entry_end):
                 numbers = index[header + _NUMBERS_AT : header_end][: _OGGS.size]
                 if len(numbers) == _OGGS.size and _are_oggs(numbers):
                     patches.append(Patch(begin + header + _NUMBERS_AT, _OGGS.size, _MP4S.pack(*_OGGS.unpack(numbers))))
