@@ -9,7 +9,7 @@ import pytest
 from tests.support.frames import reader
 from worker.domain.containers import asf
 from worker.domain.containers.asf_packets import has_lost_sound
-from worker.domain.containers.structure import CUT_OFF, JOINED, Structure
+from worker.domain.containers.structure import BYTES_BEHIND, CUT_OFF, JOINED, Structure
 
 HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -42,7 +42,7 @@ def the_data(packets: list[bytes], stated: int | None = None) -> bytes:
 
 
 def a_file(packets: list[bytes], *streams: bytes, more: int = 0, stated: int | None = None, **fields: int) -> bytes:
-    """`more` is how many bytes too many the header states, and `stated` how many packets there are by it."""
+    """`more` is how many bytes too many the header states, and `stated` how many packets there are by the data."""
     streams = streams or (a_stream(1),)
     data = the_data(packets, stated)
     length = len(a_header(properties(0, **fields), *streams)) + len(data)
@@ -83,7 +83,13 @@ def test_a_file_is_whole_at_any_offset() -> None:
 
 @pytest.mark.parametrize(("more", "problem"), [(MORE_BYTES, None), (MORE_BYTES + 1, CUT_OFF)])
 def test_a_file_that_is_shorter_than_stated_by_more_than_a_little_is_cut_off(more: int, problem: str | None) -> None:
-    assert examined(a_file([whole(0)], more=more)).problem == problem
+    without_size = a_file([whole(0)], more=more).replace(struct.pack("<Q", 50 + PACKET_BYTES), bytes(8))
+    longer_data = a_file([whole(0)], smallest=0).replace(
+        struct.pack("<Q", 50 + PACKET_BYTES), struct.pack("<Q", 50 + PACKET_BYTES + more)
+    )
+
+    assert examined(without_size).problem == problem
+    assert examined(longer_data).problem == problem
 
 
 def test_the_properties_are_read_once_they_are_all_there() -> None:
@@ -147,6 +153,40 @@ def test_a_broadcast_states_no_sizes_and_ends_with_a_whole_packet() -> None:
     assert examined(a_file([begun, whole(5)])).problem == DAMAGED
     assert examined(a_file([begun, whole(6)], flags=1, more=9999, stated=0)).problem == DAMAGED
     assert examined(a_file([begun, whole(5)], flags=1)[:-1]).problem == CUT_OFF
+
+
+@pytest.mark.parametrize("more", [-300, -PACKET_BYTES, -1, 65, 5000])
+def test_the_size_of_a_file_whose_tags_were_edited_may_be_that_of_before(more: int) -> None:
+    """Mutagen and TagLib, with which most programs write tags, leave it as it was. That of the data stays true."""
+    data = a_file([whole(0), whole(1)], more=more)
+
+    structure = examined(data)
+
+    assert (structure.problem, structure.end, structure.read_range) == (None, len(data), None)
+    assert examined(data[:-1]).problem == CUT_OFF
+    assert examined(data + data).problem == JOINED
+    assert examined(data + b"junk").repairs == (BYTES_BEHIND,)
+    assert examined(a_file([whole(0), whole(2)], more=more)).problem == DAMAGED
+
+
+def test_indexes_behind_the_data_of_an_edited_file_are_no_junk() -> None:
+    data = a_file([whole(0)], more=-300)
+    index = struct.pack("<16sQ", b"i" * 16, 99) + bytes(range(75))
+
+    assert examined(data + index + index).end == len(data) + 2 * 99
+    assert examined(data + index + data).problem == JOINED
+    cut = examined(data + index + index[:-1])
+    assert (cut.problem, cut.end, cut.repairs) == (None, len(data) + 99, (BYTES_BEHIND,))
+
+
+@pytest.mark.parametrize("length", [0, 50, (1 << 48) + 1])
+def test_data_without_a_size_end_with_the_file_that_its_header_states(length: int) -> None:
+    data = a_file([whole(0), whole(1)])
+    at = data.index(DATA) + 16
+    data = data[:at] + struct.pack("<Q", length) + data[at + 8 :]
+
+    assert (examined(data).problem, examined(data + b"junk").end) == (None, len(data))
+    assert examined(data[: 1 - MORE_BYTES]).problem == CUT_OFF
 
 
 def test_a_second_file_behind_the_first_is_refused() -> None:

@@ -72,6 +72,15 @@ def test_a_header_has_objects_with_as_many_entries_as_they_count(objects: list[b
     assert read(*objects) == tags
 
 
+def test_the_first_of_several_values_is_that_of_the_content_description_wherever_it_stands() -> None:
+    """Mutagen writes it behind the extended one, and further values there."""
+    artist = utf16("One")
+    described = an_object(asf.CONTENT_DESCRIPTION, struct.pack("<5H", 0, len(artist), 0, 0, 0) + artist)
+    others = [extended((utf16("Author"), 0, utf16("Two"))), extension(library((utf16("Author"), 0, utf16("Three"))))]
+
+    assert read(*reversed(others), described) == {"ARTIST": ("One", "Two", "Three")}
+
+
 def test_what_follows_on_a_header_is_none_of_it() -> None:
     assert read(extended(TITLE), behind=extended(MOOD)) == {"TITLE": ("A",)}
 

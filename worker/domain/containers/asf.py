@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from worker.domain.containers.asf_packets import has_lost_sound
 from worker.domain.containers.behind import repairs_behind
-from worker.domain.containers.sizes import SLACK_BYTES
+from worker.domain.containers.sizes import MAX_FILE_BYTES, SLACK_BYTES
 from worker.domain.containers.structure import CUT_OFF, JOINED, ReadAt, Structure, damaged, range_to
 
 _HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -17,7 +17,8 @@ _SOUND = bytes.fromhex("409e69f84d5bcf11a8fd00805f5c442b")
 # In the properties of a stream, the kind is at byte 24 and the number at byte 72.
 _SOUND_STREAM = re.compile(re.escape(_STREAM_PROPERTIES) + b".{8}" + re.escape(_SOUND) + b".{32}(.)", re.DOTALL)
 _DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
-_DATA_HEADER_BYTES = 50
+_OBJECT_HEADER_BYTES, _DATA_HEADER_BYTES = 24, 50
+_MAX_INDEXES = 1000  # one for each stream
 _END_OF_STREAM = b"$E"  # what a server sends behind the packets; FFmpeg writes it to a pipe, too
 _MAX_HEADER_BYTES = 16 << 20  # pictures are there
 _MAX_PACKETS = 10_000_000
@@ -25,7 +26,7 @@ _DAMAGED = damaged("packets of the ASF file are missing or damaged")
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
-    """Whether the file is as long as its header says, no other file follows, and no audio packet is missing."""
+    """Whether the data are as long as they say, no other file follows, and no audio packet is missing."""
     data = start + _number(read_at(start + 16, 8))
     header = read_at(start, min(data - start, _MAX_HEADER_BYTES))
     at = header.find(_FILE_PROPERTIES)
@@ -34,6 +35,7 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     is_broadcast = bool(header[at + 88] & 1)  # then the sizes are not known
     stated = start + _number(header[at + 40 : at + 48])
     end = size if is_broadcast or stated <= start else stated
+    end = end if is_broadcast else _behind_indexes(read_at, data, size) or end
     if end > size + SLACK_BYTES:
         return Structure(start, size, problem=CUT_OFF)
     end = min(end, size)
@@ -43,6 +45,25 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         problem = _problem(read_at, data, end, largest, set(_sounds(header)), is_broadcast=is_broadcast)
     repairs = repairs_behind(read_at, end, size)
     return Structure(start, end, problem=problem, repairs=repairs, read_range=range_to(end, size))
+
+
+def _behind_indexes(read_at: ReadAt, data: int, size: int) -> int | None:
+    """The offset behind the data and the indexes that follow, by the sizes that they state; None if the data do not.
+
+    Programs that edit tags leave the size of the file as it was before.
+    """
+    header = read_at(data, _OBJECT_HEADER_BYTES)
+    length = _number(header[16:])
+    if header[:16] != _DATA or not _DATA_HEADER_BYTES < length <= MAX_FILE_BYTES:
+        return None
+    end = data + length
+    for _ in range(_MAX_INDEXES):
+        header = read_at(end, _OBJECT_HEADER_BYTES)
+        behind = end + _number(header[16:])
+        if header[:16] == _HEADER or not end + _OBJECT_HEADER_BYTES <= behind <= size:
+            break
+        end = behind
+    return end
 
 
 def _problem(

@@ -75,24 +75,24 @@ def read_asf(read_at: ReadAt, start: int) -> Tags:
 
 
 def _entries(header: bytes) -> Iterator[tuple[str, int, bytes]]:
-    """The name, the type and the value of each tag."""
-    for kind, content in _objects(header, _HEADER_BYTES):
-        if kind == CONTENT_DESCRIPTION:
-            yield from _described(content)
-        elif kind == EXTENDED_CONTENT_DESCRIPTION:
-            yield from _extended(content)
-        elif kind == HEADER_EXTENSION:
-            for inner, library in _objects(content, _EXTENSION_BYTES):
-                if inner == METADATA_LIBRARY:
-                    yield from _of_library(library)
+    """The name, the type and the value of each tag: in the content description first, wherever it stands."""
+    for content in _contents(header, _HEADER_BYTES, CONTENT_DESCRIPTION):
+        yield from _described(content)
+    for content in _contents(header, _HEADER_BYTES, EXTENDED_CONTENT_DESCRIPTION):
+        yield from _extended(content)
+    for content in _contents(header, _HEADER_BYTES, HEADER_EXTENSION):
+        for library in _contents(content, _EXTENSION_BYTES, METADATA_LIBRARY):
+            yield from _of_library(library)
 
 
-def _objects(data: bytes, offset: int) -> Iterator[tuple[bytes, bytes]]:
+def _contents(data: bytes, offset: int, kind: bytes) -> Iterator[bytes]:
+    """The contents of the objects of a kind, among those that follow each other from an offset."""
     while True:
         length = _number(data, offset + 16, 8)
         if not _OBJECT_BYTES <= length <= len(data) - offset:
             return
-        yield data[offset : offset + 16], data[offset + _OBJECT_BYTES : offset + length]
+        if data[offset : offset + 16] == kind:
+            yield data[offset + _OBJECT_BYTES : offset + length]
         offset += length
 
 
