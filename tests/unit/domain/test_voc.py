@@ -44,6 +44,16 @@ def test_pauses_are_refused_by_their_kind() -> None:
     assert examined(a_voc(a_block(1, b"s" * 0x103))).problem is None
 
 
+@pytest.mark.parametrize("first", range(256))
+def test_the_samples_behind_a_length_that_is_too_small_are_no_blocks(first: int) -> None:
+    """SoX states 8 bytes less than it writes, and reads as much."""
+    data = a_voc(a_block(9, b"s" * 99))
+
+    structure = examined(data + bytes([first]) + b"\xff" * 7 + b"\0")
+
+    assert (structure.problem, structure.end) == (None, len(data) + 1)
+
+
 @pytest.mark.parametrize("length", [0, 1, 60, 61])
 def test_a_last_block_of_voc_that_is_short_is_sound(length: int) -> None:
     data = a_voc(a_block(1, b"s" * 200), a_block(2, b"t" * length))

@@ -20,11 +20,11 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         header = read_at(offset, 4)
         if len(header) < 4 or not _END < header[0] <= _LAST_KIND:
             break
-        if header[0] == _PAUSE:
-            problem = _PAUSES
         behind = offset + 4 + int.from_bytes(header[1:], "little")
         if behind > size and size - offset <= SLACK_BYTES:
             break  # some writers state less than they write
+        if header[0] == _PAUSE:
+            problem = _PAUSES
         offset = behind
     if offset > size or begin >= size:
         problem = CUT_OFF
