@@ -166,6 +166,19 @@ def test_a_vorbis_comment_names_channels_and_chapters_of_its_own_file_alone() ->
     assert read_comments(with_comments(bytes(8), Metadata({"DESCRIPTION": ("a note",)}))) == {"COMMENT": ("a note",)}
 
 
+def test_fields_of_apples_programs_have_the_names_of_all_others() -> None:
+    collector = Collector()
+    for name in ("title", "year", "album", "location.ISO6709"):
+        collector.add(f"com.apple.quicktime.{name}", name)
+
+    assert collector.tags == {
+        "TITLE": ("title",),
+        "DATE": ("year",),
+        "ALBUM": ("album",),
+        "com.apple.quicktime.location.ISO6709": ("location.ISO6709",),
+    }
+
+
 def test_values_over_a_limit_are_left_out_whole() -> None:
     collector = Collector()
     collector.add("LYRICS", "x" * (MAX_VALUE_BYTES + 1))

@@ -58,8 +58,9 @@ def matroska_file(*tags: bytes, title: str = "") -> bytes:
     return element(0x1A45DFA3, b"") + element(0x18538067, info + element(matroska.TAGS, b"".join(tags)))
 
 
-def test_tags_of_an_album_are_told_from_those_of_a_track_where_there_are_both() -> None:
-    album = tag(simple("TITLE", "The album"), simple("ARTIST", "All"), simple("DATE_RELEASED", "1999"), level=50)
+@pytest.mark.parametrize("stated", [50, None])  # mkvmerge leaves out the level of an album, the one by default
+def test_tags_of_an_album_are_told_from_those_of_a_track_where_there_are_both(stated: int | None) -> None:
+    album = tag(simple("TITLE", "The album"), simple("ARTIST", "All"), simple("DATE_RELEASED", "1999"), level=stated)
     track = tag(simple("TITLE", "The song"), simple("PART_NUMBER", "3"), level=30)
 
     assert read(matroska_file(album, track)) == {

@@ -133,6 +133,7 @@ def is_frame(id3: str) -> bool:
 
 
 _FRAME = re.compile(r"[A-Z][A-Z0-9]{3}(:.*)?")
+_OF_APPLE = "com.apple.quicktime."  # in front of the names in QuickTime's own metadata
 _LYRICS = re.compile(r"(lyrics|uslt)-[a-z]{3}", re.IGNORECASE)  # ffmpeg adds the language
 _NAMES = _by_plain_name()
 FRAMES: Mapping[str, str] = {field.id3: field.name for field in _TABLE if is_frame(field.id3)}
@@ -142,4 +143,7 @@ def field_named(name: str) -> str:
     """The field that a tag calls `name`; a name that is not known is the field's own."""
     if _LYRICS.fullmatch(name):
         return "LYRICS"
-    return _NAMES.get(plain(name)) or "".join(filter(str.isprintable, name)).replace("=", " ").strip()
+    return (
+        _NAMES.get(plain(name.removeprefix(_OF_APPLE)))
+        or "".join(filter(str.isprintable, name)).replace("=", " ").strip()
+    )

@@ -25,7 +25,7 @@ _FIELDS_OF_THE_ALBUM = {"TITLE": "ALBUM", "ARTIST": "ALBUMARTIST"}  # where the 
 
 
 class _Simple(NamedTuple):
-    level: int | None  # None where none is stated: many programs state none and mean the track
+    level: int | None  # None where none is stated: that of an album by default, but many programs mean the track
     name: str
     value: str
 
@@ -63,7 +63,7 @@ def _collected(found: list[_Simple], titles: list[str]) -> Tags:
     collector = Collector()
     for simple in found:
         name = _FIELDS.get(simple.name, simple.name)
-        if has_track and simple.level == ALBUM_LEVEL:
+        if has_track and simple.level in {None, ALBUM_LEVEL}:
             name = _FIELDS_OF_THE_ALBUM.get(name, name)
         collector.add(name, simple.value)
     if "TITLE" not in collector.tags:
