@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.trial import convert
+from tests.support.conversions import an_output, converted
+from tests.support.pcm import read_wav
 from tests.support.sounds import SECONDS, run_ffmpeg, sound
+from worker.domain.audio import AudioFormat
 
 
 async def seconds_and_repairs(path: Path) -> tuple[float, tuple[str, ...]]:
@@ -83,3 +86,22 @@ async def test_opus_in_an_mp4_whose_header_was_copied_from_ogg_is_whole(
 
     assert seconds == whole
     assert any("byte order" in each for each in repaired)
+
+
+async def test_g721_in_a_wav_begins_with_the_lower_half_of_each_byte(tmp_path: Path) -> None:
+    """As libsndfile writes and reads it; FFmpeg takes it for G.726 with the upper half first, and plays noise."""
+    raw, source = tmp_path / "raw.g726le", tmp_path / "source.wav"
+    tone = sound("g726.wav")
+    run_ffmpeg("-i", str(tone), "-c:a", "g726le", "-f", "g726le", str(raw))
+    samples = raw.read_bytes()
+    form = struct.pack("<HHIIHHHH", 0x40, 1, 8000, 4000, 64, 4, 2, 0)
+    chunks = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(samples)) + samples
+    source.write_bytes(b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+
+    (artifact,) = await converted(source, tmp_path, an_output(AudioFormat.WAV))
+
+    run_ffmpeg("-i", str(tone), str(tmp_path / "tone.wav"))
+    heard, wanted = (read_wav(path.read_bytes()).channel(0) for path in (artifact.path, tmp_path / "tone.wav"))
+    pairs = list(zip(heard, wanted, strict=False))
+    assert len(heard) == pytest.approx(len(wanted), abs=80)
+    assert sum(abs(a - b) for a, b in pairs) < 0.1 * sum(abs(b) for _, b in pairs)

@@ -128,6 +128,11 @@ def test_only_whole_numbers_with_an_extension_have_valid_bits(tag: int, bits: in
     assert (misread_codec(extensible, sample_layout_of(extensible)) is None) is (tag == 3)
 
 
+@pytest.mark.parametrize(("tag", "codec"), [(0x3F, None), (0x40, "g726le"), (0x45, None), (0x140, None)])
+def test_g721_is_misread_and_g726_is_not(tag: int, codec: str | None) -> None:
+    assert misread_codec(struct.pack("<HHIIHHHH", tag, 1, 8000, 4000, 64, 4, 2, 0), None) == codec
+
+
 @pytest.mark.parametrize(
     ("tag", "align", "length"), [(0x31, 65, 65), (0x31, 0x141, 0x141), (0x31, 1, 1), (0x31, 0, 1), (0x11, 256, 1)]
 )

@@ -6,7 +6,7 @@ from worker.domain.containers.samples import ByteOrder, SampleLayout
 
 FORMAT_BYTES = 48
 _EXTENSIBLE = 0xFFFE
-_GSM = 0x31
+_GSM, _G721 = 0x31, 0x40
 _KINDS = {1: "int", 3: "float", 6: "alaw", 7: "mulaw"}
 
 
@@ -37,7 +37,10 @@ def misread_codec(chunk: bytes, layout: SampleLayout | None) -> str | None:
     """FFmpeg's name for the codec of samples that its demuxer takes for others; None where it takes them for theirs.
 
     FFmpeg 9.0 takes big-endian samples for little-endian ones, and reads as many bytes as the valid bits need.
+    Of G.721 it plays the halves of each byte in the wrong order: the lower one is first (in libsndfile).
     """
+    if int.from_bytes(chunk[:2], "little") == _G721:
+        return "g726le"
     if layout is None:
         return None
     if layout.byte_order == "big":
