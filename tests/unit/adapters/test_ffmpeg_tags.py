@@ -58,6 +58,31 @@ def test_tags_are_read_with_all_their_lines_by_the_names_of_their_fields() -> No
     assert described_tags("Input #0, wav, from 'fd:':\n  Duration: 00:00:01.00\n", "wav") == {}
 
 
+_FLV = """Input #0, flv, from 'fd:':
+  Metadata:
+    hasKeyframes    : true
+    hasVideo        : false
+    hasMetadata     : true
+    canSeekToEnd    : true
+    datasize        : 51234
+    audiosize       : 50000
+    lasttimestamp   : 3
+    lastkeyframelocation: 99
+    metadatacreator : Yet Another Metadata Injector for FLV
+    metadatadate    : Sat Nov 28
+    creationdate    : Sat Nov 28
+    presetname      : Custom
+    title           : A title
+    hash            : a tag
+  Duration: 00:00:02.35, start: 0.000000, bitrate: 133 kb/s
+"""
+
+
+def test_what_an_flv_says_of_itself_is_no_tag() -> None:
+    assert described_tags(_FLV, "flv") == {"TITLE": ("A title",), "hash": ("a tag",)}
+    assert len(described_tags(_FLV, "avi")) == 14
+
+
 def test_chapters_are_read_with_or_without_a_title() -> None:
     described = (
         "Input #0, asf, from 'fd:':\n  Duration: 00:00:02.30, start: 0.000000, bitrate: 81 kb/s\n  Chapters:\n"

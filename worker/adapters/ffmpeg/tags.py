@@ -25,6 +25,11 @@ _CUT_LINE_BYTES = 252  # a line as long may be cut: 255 bytes are described (lib
 # A line of described tags: a name, which is filled up to 16 characters with blanks, and a line of the value. In the
 # further lines of a value the name is blank.
 _ENTRY = re.compile(r"(?P<name>.{16,}?): (?P<line>.*)")
+# What the programs that write an FLV say in it of the file, among the tags.
+_OF_AN_FLV = re.compile(
+    r"has[A-Z]\w*|canSeekToEnd|(data|audio|video)size|last(keyframe)?(timestamp|location)|metadata(creator|date)"
+    r"|creationdate|presetname"
+)
 _CHAPTER = re.compile(
     r"^    Chapter #\d+:\d+: start (?P<begin>\d+\.\d+), end (?P<end>\d+\.\d+)$"
     r"(\n      Metadata:\n        title           : (?P<title>.*))?",
@@ -52,6 +57,8 @@ def described_tags(described: str, container: str) -> Tags:
     """The tags in ffmpeg's description of a source; those that are too long to be described in full are left out."""
     collector = Collector()
     for name, value in _entries(described, container).items():
+        if container == Container.FLV and _OF_AN_FLV.fullmatch(name):
+            continue
         collector.add(FRAMES.get(name, name), value)
     return collector.tags
 
