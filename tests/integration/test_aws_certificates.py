@@ -98,6 +98,21 @@ async def test_a_certificate_that_is_not_the_endpoints_gets_no_request(
     assert way is None or way
 
 
+async def test_an_empty_ca_bundle_is_as_none_and_the_usual_authorities_are_asked_for(
+    way: list[str] | None, aws_session: aioboto3.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "")
+    came: list[object] = []
+    async with a_server(Certificate(tmp_path), came) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+
+        with pytest.raises(SSLError):
+            await list_queues(aws_session)
+
+    assert not came
+    assert way is None or way
+
+
 @pytest.mark.usefixtures("aws_endpoint")
 async def test_sts_is_asked_for_a_role_only_where_its_certificate_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

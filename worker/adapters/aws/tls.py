@@ -21,12 +21,12 @@ from botocore.httpsession import create_urllib3_context, get_cert_path
 class CheckedHttp(AIOHTTPSession):
     """The HTTP of one client of the SDK. A proxy that is spoken to by TLS is checked as the endpoint is."""
 
-    _verify: Any  # True, or the path of other authorities' certificates
+    _verify: Any  # True, or the path of other authorities' certificates: empty where a variable for it is
     _max_pool_connections: int
     _connector_args: Mapping[str, Any]
 
     def _create_connector(self, _proxy_url: str | None) -> aiohttp.TCPConnector:
-        trust = trust_in(get_cert_path(self._verify))
+        trust = trust_in(get_cert_path(self._verify or True))  # the SDK would not check where the path is empty
         return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=trust, **self._connector_args)
 
 
