@@ -175,8 +175,10 @@ class Jobs:
                 if reading.record is not None:
                     yield JobRecord.of(reading.record, fresh=reading.fresh)
         finally:
-            self._watches.discard(readings)
-            await readings.close()
+            try:
+                await readings.close()
+            finally:  # and not before: the end of the client waits for those that are being closed, too
+                self._watches.discard(readings)
 
     async def list(
         self, *, status: Status | str | None = None, since: datetime | None = None, limit: int = 50

@@ -64,6 +64,20 @@ async def test_a_watch_that_is_not_over_in_time_says_so() -> None:
         assert 30 <= asyncio.get_running_loop().time() - began_at < 31
 
 
+@virtual_time
+async def test_a_client_waits_at_its_end_for_a_watch_that_is_being_closed() -> None:
+    table, cache = FakeJobTable(), FakeProgressCache()
+    await cache.write(a_record(seq=3))
+    async with a_client(table, cache) as jobs:
+        records = jobs.watch("ep-0142")
+        await anext(records)
+        closing = asyncio.create_task(records.aclose())
+        await asyncio.sleep(0)  # it has begun, and its reads have not ended
+
+    assert "watch ep-0142" not in {task.get_name() for task in asyncio.all_tasks()}
+    await closing
+
+
 async def test_readings_that_two_tasks_close_at_once_are_closed_once() -> None:
     async def readings() -> AsyncGenerator[Any, None]:
         try:
