@@ -105,7 +105,13 @@ ROWS = (
         "tests/integration/test_aws_certificates.py::test_a_certificate_that_is_not_the_endpoints_gets_no_request",
     ),
     Row(
-        "a proxy does not answer, or refuses to connect (407)",
+        "a proxy takes connections and does not answer",
+        "the call ends after the time that an endpoint has to be reached and to answer; the error names `HTTPS_PROXY`",
+        "tests/integration/test_aws_proxies.py"
+        "::test_a_proxy_that_takes_the_connection_and_does_not_answer_is_named_in_time",
+    ),
+    Row(
+        "a proxy cannot be reached, or refuses to connect (407)",
         "the error names `HTTPS_PROXY`, and no password",
         "tests/unit/adapters/test_aws.py::test_a_failure_on_the_way_names_the_variable_to_check",
     ),

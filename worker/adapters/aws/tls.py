@@ -5,6 +5,8 @@ The SDK sees to both with urllib3. With aiohttp it does not compare the name, an
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import ssl
 from collections.abc import Mapping
 from functools import cache
@@ -27,7 +29,24 @@ class CheckedHttp(AIOHTTPSession):
 
     def _create_connector(self, _proxy_url: str | None) -> aiohttp.TCPConnector:
         trust = trust_in(get_cert_path(self._verify or True))  # the SDK would not check where the path is empty
-        return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=trust, **self._connector_args)
+        return _Connector(limit=self._max_pool_connections, ssl=trust, **self._connector_args)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A proxy has as long to let a call through as an endpoint has to be reached and to answer.
+
+    aiohttp waits for a proxy's answer to CONNECT without end, and says of no other delay that it is the proxy's.
+    """
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout) -> Any:
+        if not req.proxy:
+            return await super()._create_connection(req, traces, timeout)
+        try:
+            async with asyncio.timeout((timeout.sock_connect or 0) + (timeout.sock_read or 0)):
+                return await super()._create_connection(req, traces, timeout)
+        except TimeoutError as exc:
+            late = OSError(errno.ETIMEDOUT, "the proxy does not answer in time")
+            raise aiohttp.ClientProxyConnectionError(req.connection_key, late) from exc
 
 
 class CheckedSession(AioSession):
