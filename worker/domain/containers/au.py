@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from worker.domain.containers.data_end import Samples, find_end
 from worker.domain.containers.samples import SampleLayout
-from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
+from worker.domain.containers.structure import CUT_OFF, G726_40, Patch, ReadAt, Structure
 
 _UNKNOWN = 0xFFFF_FFFF
 _SIZE_AT = 8  # in the header
+_G723_40 = 26
 _ENCODINGS = {1: ("mulaw", 1), 2: ("int", 1), 3: ("int", 2), 4: ("int", 3), 5: ("int", 4)} | {
     6: ("float", 4),
     7: ("float", 8),
@@ -25,6 +26,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     offset, length, encoding, rate_hz, channels = (
         int.from_bytes(header[at : at + 4], "big") for at in range(4, 24, 4)
     )
+    if encoding == _G723_40:
+        return Structure(start, size, problem=G726_40)
     kind, sample_bytes = _ENCODINGS.get(encoding, ("", 0))
     layout = SampleLayout(kind, sample_bytes, channels, "big", rate_hz).if_known()
     samples = Samples(start + offset, None if length == _UNKNOWN else length, layout)

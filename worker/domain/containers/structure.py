@@ -10,6 +10,7 @@ ReadAt = Callable[[int, int], bytes]  # up to `size` bytes from `offset`; fewer 
 
 CUT_OFF = "the source is cut off: the file ends before its audio does"
 BYTES_BEHIND = "bytes behind the end of the sound are none of its container and were passed over"
+G726_40 = "G.726 and G.723 at 40 kbit/s (5 bits a sample) are not supported: FFmpeg does not decode them right"
 JOINED = "the source is several files joined to one: only the first of them would be heard"
 
 

@@ -9,7 +9,7 @@ from worker.domain.containers.chunks import Chunk, behind_chunks, chunks_from, i
 from worker.domain.containers.data_end import MORE_SOUND, Samples, find_end
 from worker.domain.containers.sizes import MAX_FILE_BYTES
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
-from worker.domain.containers.wave_format import FORMAT_BYTES, misread_codec, sample_layout_of
+from worker.domain.containers.wave_format import FORMAT_BYTES, misread_codec, sample_layout_of, unsupported_codec
 
 _HEADER_BYTES = 24  # a name of 16 bytes and a size that counts them
 _LEAST_BYTES = 40 + 2 * _HEADER_BYTES  # of a file: its header, and those of two chunks
@@ -21,6 +21,8 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     for chunk in chunks_from(read_at, start + 40, _chunk_at):
         if chunk.name == b"fmt ":
             description = read_at(chunk.begin, min(chunk.length, FORMAT_BYTES))
+            if (unsupported := unsupported_codec(description)) is not None:
+                return Structure(start, size, problem=unsupported)
             layout = sample_layout_of(description)
             codec = misread_codec(description, layout)
         if chunk.name == b"data":

@@ -9,7 +9,13 @@ from worker.domain.containers.data_end import Samples, find_end
 from worker.domain.containers.samples import ByteOrder
 from worker.domain.containers.sizes import MAX_CHUNKS, MAX_FILE_BYTES, SLACK_BYTES
 from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure, damaged
-from worker.domain.containers.wave_format import FORMAT_BYTES, block_bytes, misread_codec, sample_layout_of
+from worker.domain.containers.wave_format import (
+    FORMAT_BYTES,
+    block_bytes,
+    misread_codec,
+    sample_layout_of,
+    unsupported_codec,
+)
 
 _UNKNOWN = 0xFFFF_FFFF
 BIG_ENDIAN = b"RIFX"
@@ -47,8 +53,11 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
         if kind == b"ds64":
             sizes = _Sizes.at(offset + 8, header[8:])
         if kind == b"fmt ":
-            layout = sample_layout_of(header[8 : 8 + length], order)
-            codec, block = misread_codec(header[8 : 8 + length], layout), block_bytes(header[8 : 8 + length])
+            description = header[8 : 8 + length]
+            if (unsupported := unsupported_codec(description)) is not None:
+                return Structure(start, size, problem=unsupported)
+            layout = sample_layout_of(description, order)
+            codec, block = misread_codec(description, layout), block_bytes(description)
         if kind == b"data":
             is_wide = length == _UNKNOWN
             stated = sizes.of_data if is_wide else length

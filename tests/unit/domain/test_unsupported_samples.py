@@ -1,0 +1,47 @@
+"""Samples that FFmpeg takes for others or plays wrongly: the headers of WAV, Wave64, AU and AIFF-C that name them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.frames import reader
+from worker.domain.containers.sniffing import examine, sniff
+
+SAMPLES = bytes(range(240)) * 4
+_G726_40 = "G.726 and G.723 at 40 kbit/s (5 bits a sample) are not supported: FFmpeg does not decode them right"
+
+
+def problem_of(data: bytes) -> str | None:
+    return examine(sniff(reader(data), len(data)), reader(data), len(data)).problem
+
+
+def a_wav(tag: int, bits: int) -> bytes:
+    form = struct.pack("<HHIIHH", tag, 1, 8000, 1000 * bits, 42, bits)
+    chunks = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", len(SAMPLES)) + SAMPLES
+    return b"RIFF" + struct.pack("<I", len(chunks)) + chunks
+
+
+def a_wave64(tag: int, bits: int) -> bytes:
+    form = struct.pack("<HHIIHH", tag, 1, 8000, 1000 * bits, 42, bits)
+    guid, size = bytes.fromhex("f3acd3118cd100c04f8edb8a"), 24 + len(SAMPLES)
+    chunks = b"fmt " + guid + struct.pack("<Q", 40) + form + b"data" + guid + struct.pack("<Q", size) + SAMPLES
+    head = bytes.fromhex("726966662e91cf11a5d628db04c10000") + struct.pack("<Q", 40 + len(chunks))
+    return head + b"wave" + guid + chunks
+
+
+def an_au(encoding: int) -> bytes:
+    return b".snd" + struct.pack(">IIIII", 24, len(SAMPLES), encoding, 8000, 1) + SAMPLES
+
+
+@pytest.mark.parametrize("make", [a_wav, a_wave64])
+@pytest.mark.parametrize("tag", [0x14, 0x40, 0x45, 0x64, 0x65])
+def test_g726_with_five_bits_a_sample_is_not_supported(make: Callable[[int, int], bytes], tag: int) -> None:
+    assert [problem_of(make(tag, bits)) for bits in (2, 3, 4, 5)] == [None, None, None, _G726_40]
+    assert problem_of(make(0x11, 5)) is None
+
+
+def test_g723_with_five_bits_a_sample_in_an_au_is_not_supported() -> None:
+    assert [problem_of(an_au(encoding)) for encoding in (23, 25, 26, 27)] == [None, None, _G726_40, None]
