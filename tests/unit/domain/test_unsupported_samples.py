@@ -45,3 +45,12 @@ def test_g726_with_five_bits_a_sample_is_not_supported(make: Callable[[int, int]
 
 def test_g723_with_five_bits_a_sample_in_an_au_is_not_supported() -> None:
     assert [problem_of(an_au(encoding)) for encoding in (23, 25, 26, 27)] == [None, None, _G726_40, None]
+
+
+@pytest.mark.parametrize("make", [a_wav, a_wave64])
+@pytest.mark.parametrize(
+    ("bits", "is_supported"), [(0, True), (1, True), *((n, False) for n in (2, 3, 4)), (16, True)]
+)
+def test_nms_adpcm_is_no_amr(make: Callable[[int, int], bytes], bits: int, *, is_supported: bool) -> None:
+    """FFmpeg, which writes AMR under the same number, states 16 bits."""
+    assert problem_of(make(0x38, bits)) == (None if is_supported else "ADPCM of NMS (VBX) is not supported")

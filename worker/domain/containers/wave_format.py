@@ -9,6 +9,8 @@ FORMAT_BYTES = 48
 _EXTENSIBLE = 0xFFFE
 _GSM, _G721 = 0x31, 0x40
 _G726 = {0x14, _G721, 0x45, 0x64, 0x65}  # what FFmpeg's demuxers take for it
+_NMS, _NMS_BITS = 0x38, {2, 3, 4}
+_NMS_UNSUPPORTED = "ADPCM of NMS (VBX) is not supported"
 _KINDS = {1: "int", 3: "float", 6: "alaw", 7: "mulaw"}
 
 
@@ -39,8 +41,11 @@ def unsupported_codec(chunk: bytes) -> str | None:
     """Why samples are refused that FFmpeg would play wrongly, as a sentence for the producer; None where it does not.
 
     FFmpeg 9.0 does not follow G.726 where samples have five bits: noise comes out, 4 dB too low or too loud.
+    ADPCM of NMS it takes for AMR, which it writes under the same number, and with 16 bits.
     """
     tag, bits = (int.from_bytes(chunk[at : at + 2], "little") for at in (0, 14))
+    if tag == _NMS and bits in _NMS_BITS:
+        return _NMS_UNSUPPORTED
     return G726_40 if tag in _G726 and bits == 5 else None
 
 
