@@ -54,3 +54,28 @@ def test_g723_with_five_bits_a_sample_in_an_au_is_not_supported() -> None:
 def test_nms_adpcm_is_no_amr(make: Callable[[int, int], bytes], bits: int, *, is_supported: bool) -> None:
     """FFmpeg, which writes AMR under the same number, states 16 bits."""
     assert problem_of(make(0x38, bits)) == (None if is_supported else "ADPCM of NMS (VBX) is not supported")
+
+
+def an_aiff(compression: bytes, *, form: bytes = b"AIFC", packets: int = 7) -> bytes:
+    rate = b"\x40\x0b\xfa" + bytes(7)  # 8000 as a number of 80 bits
+    common = struct.pack(">HIH", 1, packets, 16) + rate + compression + bytes(2)
+    chunks = form + b"COMM" + struct.pack(">I", len(common)) + common
+    chunks += b"SSND" + struct.pack(">III", 8 + len(SAMPLES), 0, 0) + SAMPLES
+    return b"FORM" + struct.pack(">I", len(chunks)) + chunks
+
+
+@pytest.mark.parametrize("compression", [b"NONE", b"twos", b"FL32", b"ulaw", b"ima4", b"GSM ", b"raw ", b"G722"])
+def test_these_compressions_of_aiff_are_supported(compression: bytes) -> None:
+    assert problem_of(an_aiff(compression)) is None
+
+
+@pytest.mark.parametrize("compression", ["42n1", "23ni", "DWVW", "MAC3", "ADP4"])
+def test_others_are_named(compression: str) -> None:
+    sentence = f"AIFF-C with the compression {compression} is not supported"
+
+    assert problem_of(an_aiff(compression.encode())) == sentence
+    assert problem_of(an_aiff(compression.encode(), form=b"AIFF")) is None  # these bytes are none of its fields
+
+
+def test_a_compression_whose_name_is_damaged_is_not_repeated() -> None:
+    assert problem_of(an_aiff(b"\0\x1b[\xff")) is None

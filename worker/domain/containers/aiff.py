@@ -13,6 +13,7 @@ from worker.domain.containers.structure import CUT_OFF, Patch, ReadAt, Structure
 _NOT_IN_A_ROW = damaged("the chunks of the AIFF file do not follow each other")
 _MAX_SIZE = 0xFFFF_FFFF
 _SOUND_AT = 8  # in the chunk, behind two fields: the offset of the first sample from there, and the block size
+_KIND = slice(18, 22)  # of the samples, in `COMM` of AIFF-C
 _LITTLE_BYTES = 2  # of a sample of `sowt`: FFmpeg 9.0 reads two whatever the depth is
 _OTHER_THAN_16_BITS = "little-endian samples in AIFF-C are supported with 16 bits alone, and the source's have others"
 _KINDS = {b"NONE": "int", b"twos": "int", b"in24": "int", b"in32": "int", b"fl32": "float", b"FL32": "float"} | {
@@ -23,6 +24,7 @@ _KINDS = {b"NONE": "int", b"twos": "int", b"in24": "int", b"in32": "int", b"fl32
     b"alaw": "alaw",
     b"ALAW": "alaw",
 }
+_SUPPORTED = {*_KINDS, b"sowt", b"raw ", b"ima4", b"GSM ", b"G722"}
 
 
 def examine(read_at: ReadAt, start: int, size: int) -> Structure:
@@ -30,10 +32,15 @@ def examine(read_at: ReadAt, start: int, size: int) -> Structure:
     layout: SampleLayout | None = None
     data: Chunk | None = None
     behind = start + 12
+    has_kind = read_at(start + 8, 4) == b"AIFC"
     for chunk in chunks_from(read_at, behind, _chunk_at):
         behind = chunk.behind
         if chunk.name == b"COMM":
-            layout = _layout(read_at(chunk.begin, min(chunk.length, 32)))
+            common = read_at(chunk.begin, min(chunk.length, 32))
+            if has_kind and is_name(kind := common[_KIND]) and kind not in _SUPPORTED:
+                problem = f"AIFF-C with the compression {kind.decode()} is not supported"
+                return Structure(start, size, problem=problem)
+            layout = _layout(common)
         if chunk.name == b"SSND" and data is None:
             data = chunk
     if data is None:
@@ -80,7 +87,7 @@ def _layout(common: bytes) -> SampleLayout | None:
     if len(common) < 18:
         return None
     channels, bits = int.from_bytes(common[:2], "big"), int.from_bytes(common[6:8], "big")
-    compression = common[18:22] or b"NONE"
+    compression = common[_KIND] or b"NONE"
     order: ByteOrder = "little" if compression == b"sowt" else "big"
     kind = "int" if compression == b"sowt" else _KINDS.get(compression, "")
     sample_bytes = 1 if kind in {"mulaw", "alaw"} else (bits + 7) // 8
