@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.trial import convert
+from tests.support import rare_sounds
 from tests.support.conversions import an_output, converted
 from tests.support.pcm import read_wav
 from tests.support.sounds import SECONDS, run_ffmpeg, sound
@@ -105,3 +106,18 @@ async def test_g721_in_a_wav_begins_with_the_lower_half_of_each_byte(tmp_path: P
     pairs = list(zip(heard, wanted, strict=False))
     assert len(heard) == pytest.approx(len(wanted), abs=80)
     assert sum(abs(a - b) for a, b in pairs) < 0.1 * sum(abs(b) for _, b in pairs)
+
+
+async def test_gsm_in_an_aiff_may_state_its_samples_in_place_of_its_packets(tmp_path: Path) -> None:
+    """As libsndfile writes it; FFmpeg's demuxer counts packets, and took the file for one of 160 times the length."""
+    packets = rare_sounds.gsm()
+    rate = b"\x40\x0b\xfa" + bytes(7)  # 8000 as a number of 80 bits
+    common = struct.pack(">HIH", 1, len(packets) // 33 * 160, 0) + rate + b"GSM " + bytes(2)
+    chunks = b"AIFCCOMM" + struct.pack(">I", len(common)) + common
+    chunks += b"SSND" + struct.pack(">III", 8 + len(packets), 0, 0) + packets + bytes(len(packets) % 2)
+    (tmp_path / "source.aifc").write_bytes(b"FORM" + struct.pack(">I", len(chunks)) + chunks)
+    (tmp_path / "source.gsm").write_bytes(packets)
+
+    seconds, repaired = await seconds_and_repairs(tmp_path / "source.aifc")
+
+    assert (seconds, repaired) == await seconds_and_repairs(tmp_path / "source.gsm")

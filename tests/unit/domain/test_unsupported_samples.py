@@ -79,3 +79,13 @@ def test_others_are_named(compression: str) -> None:
 
 def test_a_compression_whose_name_is_damaged_is_not_repeated() -> None:
     assert problem_of(an_aiff(b"\0\x1b[\xff")) is None
+
+
+@pytest.mark.parametrize(("stated", "patched"), [(28, []), (29, []), (30, [29]), (29 * 160, [29])])
+def test_gsm_in_an_aiff_has_no_more_packets_than_there_are(stated: int, patched: list[int]) -> None:
+    data = an_aiff(b"GSM ", packets=stated)
+    structure = examine(sniff(reader(data), len(data)), reader(data), len(data))
+
+    assert [int.from_bytes(patch.content, "big") for patch in structure.patches] == patched
+    assert [patch.offset for patch in structure.patches] == [data.index(b"COMM") + 10 for _ in patched]
+    assert structure.mends_header is bool(patched)
