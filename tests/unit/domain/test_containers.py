@@ -101,6 +101,8 @@ def test_a_tag_of_megabytes_is_skipped_and_not_read() -> None:
     assert sum(read) < 200_000
 
 
+LITTLE_ENDIAN = "AU in little-endian order is not supported"
+FREE_FORMAT = "MP3 and MP2 in the free format (without a bit rate in their frames) are not supported"
 AN_XML = "the source is XML (a playlist, a feed or an error), not audio"
 
 
@@ -129,6 +131,12 @@ AN_XML = "the source is XML (a playlist, a feed or an error), not audio"
         (b"hello", "the source is not audio of a format that can be read"),
         (b"RIFF\0\0\0\0RMID", "the source is MIDI, not audio"),
         (b"RIFF\0\0\0\0CDXA", "the source is not audio of a format that can be read"),
+        (b"dns." + bytes(20), LITTLE_ENDIAN),
+        ((b"\xff\xfb\x00\xc4" + bytes(600)) * 3, FREE_FORMAT),
+        (ID3_TAG + b"\xff\xfd\x00\xc4" + bytes(600) + (b"\xff\xfd\x02\xc4" + bytes(599)) * 2, FREE_FORMAT),
+        ((b"\xff\xfb\x00\xc4" + bytes(600)) * 2, "the source is not audio of a format that can be read"),
+        (b"\xff\xff\x00\x00" * 2000, "the source is not audio of a format that can be read"),  # PCM without a header
+        (b"\xff\xfb\x00\xc4" + bytes(2000), "the source is not audio of a format that can be read"),
         (MPEG_FRAME + bytes(2000), "the source is not audio of a format that can be read"),
         (ID3_TAG, "the source holds nothing but tags, or is cut off within them"),
         (ID3_TAG[:100], "the source holds nothing but tags, or is cut off within them"),

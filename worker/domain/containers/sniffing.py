@@ -139,15 +139,21 @@ _PLAYLISTS = (
     b"<smil",
 )
 _XML = (b"<?xml", b"<rss", b"<Error>")
-# What is often uploaded, or saved under the name of a sound where the download failed.
-_NO_SOUND = {
-    "a web page": re.compile(rb"<!doctype html|<html", re.IGNORECASE),
-    "JSON": re.compile(rb'\{\s*"|\[\s*[\[{"]'),
-    "a ZIP archive": re.compile(rb"PK\x03\x04"),
-    "a gzip archive": re.compile(rb"\x1f\x8b\x08"),
-    "a PDF": re.compile(rb"%PDF-"),
-    "a picture": re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP", re.DOTALL),
-    "MIDI": re.compile(rb"MThd|RIFF.{4}RMID", re.DOTALL),
+# What is often uploaded, or saved under the name of a sound where the download failed; and sound that FFmpeg lacks.
+_REFUSED = {
+    "the source is a web page, not audio": re.compile(rb"<!doctype html|<html", re.IGNORECASE),
+    "the source is JSON, not audio": re.compile(rb'\{\s*"|\[\s*[\[{"]'),
+    "the source is a ZIP archive, not audio": re.compile(rb"PK\x03\x04"),
+    "the source is a gzip archive, not audio": re.compile(rb"\x1f\x8b\x08"),
+    "the source is a PDF, not audio": re.compile(rb"%PDF-"),
+    "the source is a picture, not audio": re.compile(
+        rb"\xff\xd8\xff|\x89PNG|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP", re.DOTALL
+    ),
+    "the source is MIDI, not audio": re.compile(rb"MThd|RIFF.{4}RMID", re.DOTALL),
+    "AU in little-endian order is not supported": re.compile(rb"dns\."),
+    "MP3 and MP2 in the free format (without a bit rate in their frames) are not supported": re.compile(
+        rb"(\xff[\xe2-\xe5\xf2-\xf5\xfa-\xfd])[\0-\x0b](.{32,8192}?\1[\0-\x0b]){2}", re.DOTALL
+    ),
 }
 
 
@@ -171,10 +177,8 @@ def sniff(read_at: ReadAt, size: int) -> Sniffed:
         return Sniffed(container, start + offset)
     if (container := _by_frames(read_at, start)) is not None:
         return Sniffed(container, start)
-    found = next((name for name, pattern in _NO_SOUND.items() if pattern.match(text)), None)
-    raise UnsupportedAudioError(
-        f"the source is {found}, not audio" if found else "the source is not audio of a format that can be read"
-    )
+    sentences = (sentence for sentence, pattern in _REFUSED.items() if pattern.match(text))
+    raise UnsupportedAudioError(next(sentences, "the source is not audio of a format that can be read"))
 
 
 def examine(sniffed: Sniffed, read_at: ReadAt, size: int) -> Structure:
