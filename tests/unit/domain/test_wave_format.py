@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from worker.domain.containers.samples import SampleLayout
-from worker.domain.containers.wave_format import block_bytes, misread_codec, sample_layout_of
+from worker.domain.containers.wave_format import block_bytes, misread_codec, sample_layout_of, unsupported_codec
 
 REST_OF_GUID = bytes.fromhex("000000001000800000aa00389b71")
 
@@ -131,6 +131,16 @@ def test_only_whole_numbers_with_an_extension_have_valid_bits(tag: int, bits: in
 @pytest.mark.parametrize(("tag", "codec"), [(0x3F, None), (0x40, "g726le"), (0x45, None), (0x140, None)])
 def test_g721_is_misread_and_g726_is_not(tag: int, codec: str | None) -> None:
     assert misread_codec(struct.pack("<HHIIHHHH", tag, 1, 8000, 4000, 64, 4, 2, 0), None) == codec
+
+
+@pytest.mark.parametrize(
+    ("tag", "unsupported"),
+    [(0x11, []), (0x37, []), (0x38, [2, 3, 4]), (0x39, []), *((tag, [5]) for tag in (0x14, 0x40, 0x45, 0x64, 0x65))],
+)
+def test_some_codecs_are_unsupported_with_some_numbers_of_bits(tag: int, unsupported: list[int]) -> None:
+    forms = {bits: struct.pack("<HHIIHHH", tag, 1, 8000, 4000, 64, bits, 9) for bits in range(17)}
+
+    assert [bits for bits, form in forms.items() if unsupported_codec(form) is not None] == unsupported
 
 
 @pytest.mark.parametrize(
