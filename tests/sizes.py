@@ -1,7 +1,8 @@
 """Measures the sizes that CONTRIBUTING.md promises: lines of a file, lines of a function, arguments of a constructor.
 
 `make check` runs it as `python -m tests.sizes`: one line on standard error for each size over its limit, and exit
-code 1. A dataclass has fields, which its users name; only a written `__init__` is a constructor here.
+code 1. Of JavaScript it measures only files. A dataclass has fields, which its users name; only a written `__init__`
+is a constructor here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ MAX_FILE_LINES = 299
 MAX_FUNCTION_LINES = 49
 MAX_CONSTRUCTOR_ARGUMENTS = 6  # self is not counted
 
-_FILES_OF = ("worker", "tests", "benchmarks", "deploy", "docs")
+_FILES_OF = ("worker", "tests", "benchmarks", "deploy", "docs", "examples")
+_SUFFIXES = frozenset({".py", ".js", ".mjs"})
 _FUNCTIONS_OF = "worker"
 _CONSTRUCTORS_OF = "worker/application"
 
@@ -45,13 +47,13 @@ def problems(root: Path, exceptions: Mapping[str, str]) -> list[Problem]:
 
 def _over_limit(root: Path) -> Iterator[Problem]:
     for folder in _FILES_OF:
-        for path in sorted((root / folder).rglob("*.py")):
+        for path in sorted(path for path in (root / folder).rglob("*") if path.suffix in _SUFFIXES):
             name = path.relative_to(root).as_posix()
             text = path.read_text("utf-8")
             lines = len(text.splitlines())
             if lines > MAX_FILE_LINES:
                 yield Problem(name, f"{lines} lines, at most {MAX_FILE_LINES}")
-            if name.startswith(f"{_FUNCTIONS_OF}/"):
+            if path.suffix == ".py" and name.startswith(f"{_FUNCTIONS_OF}/"):
                 yield from _over_limit_within(ast.parse(text), name, f"{name}:")
 
 

@@ -19,12 +19,19 @@ def _found(root: Path, *exceptions: str) -> list[str]:
     return [str(problem) for problem in sizes.problems(root, dict.fromkeys(exceptions, "a reason"))]
 
 
-@pytest.mark.parametrize("folder", ["worker", "tests", "benchmarks"])
-def test_a_file_of_300_lines_is_found_and_one_of_299_is_not(tmp_path: Path, folder: str) -> None:
-    _write(tmp_path, f"{folder}/long.py", "pass\n" * 300)
-    _write(tmp_path, f"{folder}/short.py", "pass\n" * 299)
+@pytest.mark.parametrize("folder", ["worker", "worker/gateway/page_files", "tests", "benchmarks", "examples"])
+@pytest.mark.parametrize("ending", ["py", "js", "mjs"])
+def test_a_file_of_300_lines_is_found_and_one_of_299_is_not(tmp_path: Path, folder: str, ending: str) -> None:
+    _write(tmp_path, f"{folder}/long.{ending}", "go()\n" * 300)
+    _write(tmp_path, f"{folder}/short.{ending}", "go()\n" * 299)
 
-    assert _found(tmp_path) == [f"{folder}/long.py: 300 lines, at most 299"]
+    assert _found(tmp_path) == [f"{folder}/long.{ending}: 300 lines, at most 299"]
+
+
+def test_of_javascript_only_the_lines_of_a_file_are_measured(tmp_path: Path) -> None:
+    _write(tmp_path, "worker/gateway/page_files/some.js", "function long() {\n" + "  go();\n" * 60 + "}\n")
+
+    assert _found(tmp_path) == []
 
 
 def test_a_function_of_50_lines_is_found_wherever_it_stands_and_one_of_49_is_not(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 /** The page: connects the form, the uploads and the list of jobs with the gateway. */
 
-import { el, setText } from "./dom.js";
-import { Following } from "./following.js";
+import { announce, at, setText } from "./dom.js";
 import { acceptFiles } from "./intake.js";
-import { JobView } from "./job_view.js";
+import { JobList } from "./job_list.js";
 import { Jobs, JobsError, newJobId, sleep } from "./jobs.js";
 import { OutputSchema, OutputsForm, withTargets } from "./outputs.js";
 import { UploadView } from "./upload_view.js";
@@ -11,27 +10,18 @@ import { bytes, clock } from "./words.js";
 
 const UPLOADS_AT_ONCE = 3;
 const HEALTH_MS = 2000;
-const LISTED = 200; // jobs of the list: as many are asked for, and as many that have ended stay on the page
 const OUTPUTS_KEY = "outputs";
 const TOKEN_KEY = "token";
 const THEME_KEY = "theme";
 
-const at = (id) => document.getElementById(id);
-
 class Page {
   constructor(token) {
     this.jobs = new Jobs({ token });
-    this.views = new Map();
-    this.own = new Set(); // ids of the jobs that this page has submitted
+    this.list = new JobList(this.jobs, { connection: (isConnected) => this.connection(isConnected) });
     this.uploads = new Set();
     this.uploading = new Map(); // the promise of each that is on its way
     this.waiting = [];
     this.isConnected = true;
-    this.following = new Following(this.jobs, {
-      take: (record) => this.take(record),
-      connection: (isConnected) => this.connection(isConnected),
-      limit: LISTED,
-    });
   }
 
   /** Throws JobsError where the gateway cannot be used, as without a token. */
@@ -45,13 +35,11 @@ class Page {
     this.#showPlaces();
     this.#showInterrupted();
     acceptFiles(at("drop"), [at("files"), at("folder")], (files) => this.add(files));
-    at("filter").addEventListener("change", () => this.#filter());
-    window.addEventListener("hashchange", () => this.#openLinked());
     window.addEventListener("online", () => this.uploads.forEach((view) => view.goOn()));
     window.addEventListener("beforeunload", (event) => this.uploading.size + this.waiting.length > 0 && event.preventDefault());
-    this.following.keepListing().catch((error) => this.#cannotList(error));
+    this.list.start();
     this.#watchHealth();
-    await this.#openLinked();
+    await this.list.openLinked();
   }
 
   /** Takes files: each becomes a job with the outputs that are chosen now. */
@@ -69,19 +57,7 @@ class Page {
     }
     this.#showInterrupted();
     announce(`${files.length} file${files.length === 1 ? "" : "s"} added`);
-    this.#count();
-  }
-
-  /** Returns whether the job is new here or has another status than before. */
-  take(record) {
-    const view = this.views.get(record.job_id);
-    const isChanged = view === undefined || view.take(record);
-    if (view === undefined) this.#show(record);
-    else if (isChanged) announce(`${view.name}: ${record.status}`);
-    this.following.note((view ?? this.views.get(record.job_id)).record);
-    this.#forgetOldest();
-    this.#filter();
-    return isChanged;
+    this.list.count();
   }
 
   connection(isConnected) {
@@ -90,34 +66,6 @@ class Page {
     at("offline").hidden = isConnected;
     if (!isConnected) showStore("unknown", "The state of the stores is not known.");
     if (isBack) this.uploads.forEach((view) => view.goOn());
-  }
-
-  #show(record) {
-    const view = new JobView(record, {
-      cancel: (id) => this.jobs.cancel(id),
-      retry: (id) => this.jobs.retry(id),
-      outputUrl: (id, number) => this.jobs.outputUrl(id, number),
-      take: (changed) => this.take(changed),
-    });
-    this.views.set(record.job_id, view);
-    const older = Array.from(this.views.values()).filter((each) => each !== view && each.record.created_at < record.created_at);
-    const next = older.sort((a, b) => b.record.created_at.localeCompare(a.record.created_at))[0];
-    if (next) next.element.before(view.element);
-    else at("jobs").append(view.element);
-  }
-
-  /** Of the jobs from elsewhere that have ended, those that ended last stay, and what somebody looks at. */
-  #forgetOldest() {
-    const linked = linkedJob();
-    const others = Array.from(this.views).filter(([id, view]) => view.isFinal && !this.own.has(id) && !view.isInUse && id !== linked);
-    const tooMany = others.length - LISTED;
-    if (tooMany <= 0) return;
-    others.sort(([, a], [, b]) => a.record.updated_at.localeCompare(b.record.updated_at));
-    for (const [id, view] of others.slice(0, tooMany)) {
-      view.element.remove();
-      this.views.delete(id);
-      this.following.forget(id);
-    }
   }
 
   #enqueue(view) {
@@ -147,8 +95,7 @@ class Page {
       const record = await this.#submit(view);
       view.element.remove();
       this.uploads.delete(view);
-      this.own.add(record.job_id);
-      this.take(record);
+      this.list.takeOwn(record);
     } catch (error) {
       if (view.signal.aborted) return;
       view.failed(error.message, { isInterrupted: error.isTransient === true });
@@ -173,7 +120,7 @@ class Page {
   /** What was sent of a file is deleted, but not what another entry of the list sends. An upload deletes its own. */
   #discard(view) {
     this.uploads.delete(view);
-    this.#count();
+    this.list.count();
     const discarded = this.uploading.get(view) ?? (view.source === undefined && this.jobs.discardUpload(view.file));
     Promise.resolve(discarded).finally(() => this.#showInterrupted());
   }
@@ -205,37 +152,6 @@ class Page {
     if (this.outputs) write(OUTPUTS_KEY, this.outputs.value);
   }
 
-  async #openLinked() {
-    const id = linkedJob();
-    if (!id) return;
-    try {
-      if (!this.views.has(id)) this.take(await this.jobs.get(id));
-      this.views.get(id).open();
-    } catch (error) {
-      announce(error.message);
-      setText(at("notice"), error.message);
-    }
-  }
-
-  #cannotList(error) {
-    setText(at("notice"), `Jobs from elsewhere are not listed: ${error.message}`);
-  }
-
-  #filter() {
-    const wanted = at("filter").value;
-    for (const view of this.views.values()) {
-      const isWanted = wanted === "all" || (wanted === "active" ? !view.isFinal : view.record.status === wanted);
-      view.element.hidden = !isWanted;
-    }
-    this.#count();
-  }
-
-  #count() {
-    const shown = at("jobs").querySelectorAll(":scope > li:not([hidden])").length;
-    setText(at("count"), shown === 0 ? "" : String(shown));
-    at("empty").hidden = shown > 0;
-  }
-
   async #watchHealth() {
     for (;;) {
       if (!document.hidden || !this.isConnected) await this.#askHealth();
@@ -254,11 +170,6 @@ class Page {
   }
 }
 
-/** The id of the job that the address of the page names. */
-function linkedJob() {
-  return new URLSearchParams(location.hash.slice(1)).get("job");
-}
-
 function showHealth({ redis, progress_store: store, table }) {
   const states = {
     disabled: "Progress is read from DynamoDB.",
@@ -274,11 +185,6 @@ function showStore(state, text, isDegraded = false) {
   setText(at("store-text"), text);
   at("store").dataset.state = state;
   at("store").classList.toggle("degraded", isDegraded);
-}
-
-function announce(text) {
-  at("announcements").append(el("p", {}, text));
-  while (at("announcements").childElementCount > 5) at("announcements").firstElementChild.remove();
 }
 
 function read(key) {

@@ -1,4 +1,6 @@
-/** Elements from names, properties and children. Text is always text: nothing here reads markup. */
+/** The page's own elements, and new ones from names, properties and children. Text is always text: nothing here reads markup. */
+
+export const at = (id) => document.getElementById(id);
 
 /** `properties`: those that begin with "on" are listeners, null and false ones are left out, the others attributes. */
 export function el(tag, properties = {}, ...children) {
@@ -19,4 +21,10 @@ export function setText(element, text) {
 
 export function button(label, onclick, properties = {}) {
   return el("button", { type: "button", onclick, ...properties }, label);
+}
+
+/** Tells screen readers. The last five texts stay. */
+export function announce(text) {
+  at("announcements").append(el("p", {}, text));
+  while (at("announcements").childElementCount > 5) at("announcements").firstElementChild.remove();
 }
