@@ -43,6 +43,9 @@ The same rules as a JSON Schema: [message.schema.json](schemas/message.schema.js
 
 The default bitrate is for each channel, in kbit/s.
 
+An `alac` target may end with `.m4a`, which more players open.
+`worker submit` then needs `--format alac`: by itself, `.m4a` stands for `m4a`.
+
 The end of a waveform's target says what it is.
 `.json` and `.dat` are the two forms of [audiowaveform's data][data], version 2, and `.png` is a picture.
 The data has the lowest and the highest sample of each point, of each channel that the source has.

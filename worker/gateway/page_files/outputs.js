@@ -5,7 +5,9 @@ import { fieldFor } from "./fields.js";
 
 const OWN = new Set(["target", "format", "preset"]); // what the form asks for in its own way
 const FIRST = ["mp3", "m4a", "flac"];
-const ENDINGS = { alac: "m4a", report: "json", waveform: "png", hls: "" };
+
+// Of formats whose ending is not their name. ALAC lies in MP4, which players know as m4a; the schema has no endings.
+const ENDINGS = { alac: "m4a", report: "report.json", waveform: "png", hls: "" };
 
 /** What the message schema and the presets (`{name: fields}`) say about outputs. */
 export class OutputSchema {
