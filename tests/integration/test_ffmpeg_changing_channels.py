@@ -10,9 +10,9 @@ import pytest
 from tests.support.conversions import an_output, channels_of, converted, delivered
 from tests.support.pcm import read_wav
 from tests.support.samples import level_of, samples_of
-from tests.support.sounds import FFMPEG, run_ffmpeg
+from tests.support.sounds import FFMPEG, SOUND_FORMATS, run_ffmpeg
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from worker.domain.audio import AudioFormat
 
 _STEREO, _SURROUND = "0.3*sin(2764*t)|0.3*sin(3455*t)", "0.3*sin(2764*t)|0.3*sin(3455*t)|0|0|0|0"
 _PARTS = {"mono": "0.3*sin(2764*t)", "stereo": _STEREO, "5.0": _SURROUND[:-2], "5.1": _SURROUND}

@@ -9,8 +9,8 @@ import pytest
 from tests.support.conversions import an_output, channels_of, converted, delivered
 from tests.support.pcm import read_wav
 from tests.support.samples import a_wav, level_of, samples_of, tones
-from tests.support.sounds import run_ffmpeg
-from worker.domain.audio import FORMATS, SOUND_FORMATS, AudioFormat
+from tests.support.sounds import SOUND_FORMATS, run_ffmpeg
+from worker.domain.audio import FORMATS, AudioFormat
 
 _LOSSLESS = tuple(name for name, rules in FORMATS.items() if rules.is_lossless)
 _LAME = 0.07  # LAME takes all sound down by 5 %

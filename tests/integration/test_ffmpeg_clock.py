@@ -9,8 +9,8 @@ import pytest
 from tests.mutation.trial import convert
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.samples import RATE_HZ, a_wav, level_of, samples_of, tones
-from tests.support.sounds import SECONDS, listen, run_ffmpeg, sound
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from tests.support.sounds import SECONDS, SOUND_FORMATS, listen, run_ffmpeg, sound
+from worker.domain.audio import AudioFormat
 from worker.domain.errors import UnsupportedAudioError
 
 _TONE = ("-f", "lavfi", "-i", "sine=frequency=1000:sample_rate={rate}:duration={seconds},volume=12dB")

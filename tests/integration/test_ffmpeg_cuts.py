@@ -10,8 +10,8 @@ import pytest
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.pcm import read_wav
 from tests.support.samples import RATE_HZ, a_wav, level_of, samples_of, tones
-from tests.support.sounds import half_of, listen, run_ffmpeg, sound
-from worker.domain.audio import FORMATS, SOUND_FORMATS, AudioFormat
+from tests.support.sounds import SOUND_FORMATS, half_of, listen, run_ffmpeg, sound
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.errors import InvalidMessageError, UnsupportedAudioError
 
 _LOSSLESS = tuple(name for name, rules in FORMATS.items() if rules.is_lossless)

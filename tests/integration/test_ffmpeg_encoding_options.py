@@ -11,9 +11,9 @@ import pytest
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.pcm import read_wav
 from tests.support.samples import a_wav, level_of, samples_of, tones
-from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
+from tests.support.sounds import FFMPEG, SOUND_FORMATS, listen, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import FORMATS, SOUND_FORMATS, AudioFormat, Codec
+from worker.domain.audio import FORMATS, AudioFormat, Codec
 from worker.domain.errors import InvalidMessageError
 
 _DEEP = tuple(name for name in SOUND_FORMATS if FORMATS[name].bits_per_sample is not None)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.support.conversions import an_output, converted, delivered
-from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
+from tests.support.sounds import FFMPEG, SOUND_FORMATS, listen, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import FORMATS, SOUND_FORMATS, AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.errors import (
     ConverterCrashedError,
     DurationTooLongError,

@@ -14,13 +14,13 @@ from tests.mutation.sources import whole
 from tests.mutation.trial import Trial
 from tests.support.conversions import an_output
 from tests.support.incoming import FRONT_BYTES, Trickle, ends
-from tests.support.sounds import CONTAINERS, FFMPEG, silence, sound
+from tests.support.sounds import CONTAINERS, FFMPEG, SOUND_FORMATS, silence, sound
 from tests.support.splitting import convert_one
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.ffmpeg.feeding import as_it_comes
 from worker.adapters.sandbox.policy import Sandbox
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from worker.domain.audio import AudioFormat
 from worker.domain.errors import ConverterFailedError
 from worker.domain.loudness import LoudnessTarget
 from worker.domain.trimming import TrimSilence

@@ -13,8 +13,8 @@ from tests.mutation.trial import convert
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.ogg import split
 from tests.support.pcm import Pcm, level_db, read_wav
-from tests.support.sounds import listen, run_ffmpeg, sound
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from tests.support.sounds import SOUND_FORMATS, listen, run_ffmpeg, sound
+from worker.domain.audio import AudioFormat
 from worker.domain.errors import UnsupportedAudioError
 from worker.domain.trimming import TrimSilence
 

@@ -12,9 +12,9 @@ from tests.support.conversions import an_output, converted, delivered
 from tests.support.joins import converted_together, floats_in, joined
 from tests.support.pcm import read_wav
 from tests.support.samples import RATE_HZ, a_wav, level_of, samples_of, tones
-from tests.support.sounds import SECONDS, half_of, listen, run_ffmpeg, sound
+from tests.support.sounds import SECONDS, SOUND_FORMATS, half_of, listen, run_ffmpeg, sound
 from tests.support.waiting import wait_until
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from worker.domain.audio import AudioFormat
 from worker.domain.errors import DurationTooLongError, InvalidMessageError, UnsupportedAudioError
 from worker.ports import ConversionProgress, OutputLimitError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.conversions import an_output, converted, delivered
-from tests.support.sounds import CONTAINERS, Heard, half_of, listen, sound
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from tests.support.sounds import CONTAINERS, SOUND_FORMATS, Heard, half_of, listen, sound
+from worker.domain.audio import AudioFormat
 from worker.domain.errors import UnsupportedAudioError
 from worker.ports import Artifact
 

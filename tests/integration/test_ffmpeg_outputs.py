@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.conversions import an_output, converted, delivered
-from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
+from tests.support.sounds import FFMPEG, SOUND_FORMATS, listen, run_ffmpeg, sound
 from worker.adapters.disk import read_artifact
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import FORMATS, SOUND_FORMATS, AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.containers.mp4 import top_boxes
 
 _LOSSLESS = tuple(name for name, rules in FORMATS.items() if rules.is_lossless)

@@ -14,9 +14,9 @@ from tests.mutation.sources import whole
 from tests.mutation.trial import Trial
 from tests.support.conversions import an_output
 from tests.support.predictions import ends
-from tests.support.sounds import CONTAINERS, FFMPEG, run_ffmpeg, sound
+from tests.support.sounds import CONTAINERS, FFMPEG, SOUND_FORMATS, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from worker.domain.audio import AudioFormat
 from worker.ports import ConversionProgress, MispredictedError, SourceAudio
 
 # Those whose headers say all. What is in other containers, or has more channels, is probed.

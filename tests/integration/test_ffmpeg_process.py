@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import a_process, descendants_of, is_alive
-from tests.support.sounds import FFMPEG, sound
+from tests.support.sounds import FFMPEG, SOUND_FORMATS, sound
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.ffmpeg.process import ProcessLimits, run
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from worker.domain.audio import AudioFormat
 from worker.domain.errors import ConverterCrashedError, DurationTooLongError, UnsupportedAudioError, WorkspaceFullError
 from worker.domain.job import ObjectLocation, OutputSpec
 from worker.ports import ConversionProgress

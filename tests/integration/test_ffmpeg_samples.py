@@ -12,9 +12,9 @@ import pytest
 
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.samples import RATE_HZ, a_wav, samples_of, tones
-from tests.support.sounds import FFMPEG, listen, run_ffmpeg, sound
+from tests.support.sounds import FFMPEG, SOUND_FORMATS, listen, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from worker.domain.audio import AudioFormat
 from worker.domain.errors import ConverterAlwaysFailsError, ErrorCode, UnsupportedAudioError
 from worker.ports import ConversionProgress
 

@@ -12,10 +12,10 @@ import pytest
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.pcm import read_wav
 from tests.support.samples import RATE_HZ, a_wav, tones
-from tests.support.sounds import FFMPEG, run_ffmpeg, sound
+from tests.support.sounds import FFMPEG, SOUND_FORMATS, run_ffmpeg, sound
 from worker.adapters.ffmpeg import FfmpegConverter
 from worker.adapters.ffmpeg.runs import Found, Runs, Task
-from worker.domain.audio import SOUND_FORMATS, AudioFormat, Codec
+from worker.domain.audio import AudioFormat, Codec
 from worker.domain.errors import ErrorCode
 from worker.domain.loudness import Levelling, Loudness, LoudnessTarget, OutputLoudness, PeakOutOfReachError
 from worker.ports import Artifact, ConversionProgress

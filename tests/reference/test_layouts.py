@@ -17,8 +17,8 @@ from tests.reference.decoders import decode
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.pcm import Pcm
 from tests.support.samples import RATE_HZ, a_wav, tones
-from tests.support.sounds import FFMPEG
-from worker.domain.audio import SOUND_FORMATS, AudioFormat
+from tests.support.sounds import FFMPEG, SOUND_FORMATS
+from worker.domain.audio import AudioFormat
 
 # In the order of WAVEFORMATEXTENSIBLE's bits, which is the order of the channels in the file:
 # https://learn.microsoft.com/en-us/windows/win32/api/mmreg/ns-mmreg-waveformatextensible

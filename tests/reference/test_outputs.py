@@ -11,8 +11,9 @@ from tests.mutation.sources import SOURCES, whole
 from tests.reference.decoders import decode
 from tests.support.conversions import an_output, converted, delivered
 from tests.support.pcm import level_db
+from tests.support.sounds import SOUND_FORMATS
 from tests.support.sweep import hear_sweep
-from worker.domain.audio import FORMATS, SOUND_FORMATS, AudioFormat
+from worker.domain.audio import FORMATS, AudioFormat
 
 DECODERS: Mapping[AudioFormat, str] = {
     AudioFormat.MP3: "mpg123",

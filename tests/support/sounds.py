@@ -17,7 +17,11 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from worker.domain.audio import FORMATS
+
 FFMPEG: str = imageio_ffmpeg.get_ffmpeg_exe()
+# The formats of which an output is one file that can be heard.
+SOUND_FORMATS = tuple(name for name, rules in FORMATS.items() if rules.is_sound and not rules.is_segmented)
 SECONDS = 2.3
 _TONE = ("-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=44100:duration={SECONDS},volume=4dB")
 _PICTURE = ("-f", "lavfi", "-i", f"testsrc=duration={SECONDS}:size=64x64:rate=10")

@@ -285,6 +285,3 @@ FORMATS: dict[AudioFormat, FormatSpec] = {
         is_segmented=True,
     ),
 }
-
-# Each of these is one file that can be heard.
-SOUND_FORMATS = tuple(name for name, rules in FORMATS.items() if rules.is_sound and not rules.is_segmented)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from worker.domain.audio import FORMATS, SOUND_FORMATS, AudioFormat
+from tests.support.sounds import SOUND_FORMATS
+from worker.domain.audio import FORMATS, AudioFormat
 from worker.domain.backoff import Backoff
 from worker.domain.cover import Cover
 from worker.domain.encoding import LOSSY_BITS
