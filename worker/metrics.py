@@ -129,7 +129,7 @@ LEASE_MARGIN = Histogram(
 
 PROGRESS_WRITES = Counter(
     "worker_progress_writes",
-    "Writes of a record. `store`: redis, dynamodb; `outcome`: applied, same, stale, unavailable.",
+    "Writes of a record. `store`: such as redis, dynamodb; `outcome`: applied, same, stale, unavailable.",
     ["store", "outcome"],
     registry=REGISTRY,
 )
@@ -256,10 +256,6 @@ def _expect_labels() -> None:
             JOBS.labels(status=status, code=code.value)
     for outcome in ("renewed", "failed", "lost"):
         LEASE_RENEWALS.labels(outcome=outcome)
-    for store in ("redis", "dynamodb"):
-        PROGRESS_WRITE_DURATION.labels(store=store)
-        for outcome in ("applied", "same", "stale", "unavailable"):
-            PROGRESS_WRITES.labels(store=store, outcome=outcome)
     for stage in ("downloading", "converting", "uploading", "total"):
         JOB_DURATION.labels(stage=stage)
     for each in (*(audio_format.value for audio_format in AudioFormat), SEVERAL_FORMATS):
@@ -267,6 +263,14 @@ def _expect_labels() -> None:
 
 
 _expect_labels()
+
+
+def expect_writes_to(*stores: str) -> None:
+    """Let the series of these stores exist before the first write. `stores` are their names."""
+    for store in stores:
+        PROGRESS_WRITE_DURATION.labels(store=store)
+        for outcome in ("applied", "same", "stale", "unavailable"):
+            PROGRESS_WRITES.labels(store=store, outcome=outcome)
 
 
 def show_pause(reason: str | None) -> None:

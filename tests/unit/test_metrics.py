@@ -105,7 +105,7 @@ def test_promtool_finds_nothing_to_complain_of() -> None:
 
 def test_every_series_exists_before_its_first_event() -> None:
     """In a process of its own: in this one, others may have counted."""
-    code = "from worker import metrics; print(metrics.render()[0].decode())"
+    code = "from worker import metrics; metrics.expect_writes_to('redis'); print(metrics.render()[0].decode())"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
 
     by_name = {family.name: family for family in text_string_to_metric_families(shown)}

@@ -152,6 +152,7 @@ async def _open_adapters(settings: Settings, name: str, slots: Slots, stack: Asy
     workspace = _open_workspace(settings, stack)
     clients = Clients(settings, stack)
     table, cache = await open_stores(settings, clients, stack)
+    metrics.expect_writes_to(table.name, *([] if cache is None else [cache.name]))
     sqs = await clients.open("sqs", CONTROL_LIMITS)
     return _Adapters(
         workspace=workspace,
