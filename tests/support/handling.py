@@ -66,7 +66,7 @@ class Handling:
         finisher = JobFinisher(self.store, self.outputs, events, now=now, random=random, on_end=on_end)
         reporters = Reporters(self.store, now=now, random=random, lease_seconds=self.limits.lease_seconds)
         runner = JobRunner(self.conversion, reporters, self.cancels, finisher, self.limits, random=random)
-        runs = JobRuns(self.store, events, now=now)
+        runs = JobRuns(self.store, finisher, now=now)
         claimer = JobClaimer(self.claims, runner, finisher, runs, self.slots, protected_job=self.protected_job)
         return DeliveryHandler(claimer, finisher, self.limits, s3_outputs=self.s3_outputs)
 
@@ -88,7 +88,7 @@ def runs_and_finisher(
     """What begins and ends jobs for the commands: for `worker submit`, `worker retry` and `worker cancel`."""
     records, events = DirectRecords(table, cache), completion_events(publisher, now=now)
     finisher = JobFinisher(records, LeftOutputs(), events, now=now, random=lambda: 0.5)
-    return JobRuns(records, events, now=now), finisher
+    return JobRuns(records, finisher, now=now), finisher
 
 
 def a_cancellation(

@@ -200,7 +200,7 @@ def _make_handler(
         claims,
         runner,
         finisher,
-        JobRuns(store, adapters.events, now=utc_now),
+        JobRuns(store, finisher, now=utc_now),
         slots,
         protected_job=nullcontext if adapters.protection is None else adapters.protection.protected_job,
     )

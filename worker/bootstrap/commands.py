@@ -74,8 +74,8 @@ async def open_client(settings: Settings, *, publish_seconds: float = PUBLISH_SE
         table, cache = await open_stores(settings, clients, stack)
         events = await completion_events(settings, clients, publish_seconds=publish_seconds)
         records = DirectRecords(table, cache)
-        runs = JobRuns(records, events, now=utc_now)
         finisher = JobFinisher(records, LeftOutputs(), events, now=utc_now, random=random.random)
+        runs = JobRuns(records, finisher, now=utc_now)
         sender = await _sender(settings, clients)
         yield ClientParts(
             reader=Reader(table, cache),

@@ -99,10 +99,10 @@ class Worker:
         self._claims = JobClaims(table, self.store, _LIMITS, worker=self.name, now=self.now, random=self._random)
         publisher = SimulatedPublisher(network, world.checker.published_ends.published)
         self._events = world.parts.events([publisher], now=self.now, random=self._random)
-        self._runs = JobRuns(self.store, self._events, now=self.now)
         self._finisher = JobFinisher(
             self.store, PublishedOutputs(MemoryObjects()), self._events, now=self.now, random=self._random
         )
+        self._runs = JobRuns(self.store, self._finisher, now=self.now)
         self._running: set[Execution] = set()
         self._at_work: set[str] = set()
         self.ends: dict[str, Record] = {}  # of attempts, by job id, until they are published

@@ -193,6 +193,10 @@ class JobFinisher:
             await self._outputs.drop_hidden(job, record.version)
         return await self._published(skipped, record, receives=delivery.receive_count)
 
+    async def publish_again(self, record: Record) -> None:
+        """Publish the end of a job's last run once more, before its record is replaced. Raises nothing."""
+        await self._events.publish(record)
+
     def put_off(self, delivery: Delivery, error: StoreUnavailableError) -> Ending:
         """Have the message come back, later with each receive, because nothing can be claimed or recorded."""
         delay_seconds = RETRY_BACKOFF.delay(delivery.receive_count, self._random())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from worker.application.jobs.completion_events import CompletionEvents
+from worker.application.jobs.finisher import JobFinisher
 from worker.application.messages.message import message_to_keep
 from worker.domain.claim import JobMessage, JobState
 from worker.domain.job import Job
@@ -37,9 +37,9 @@ class FirstRecords(Protocol):
 class JobRuns:
     """Begins runs of jobs, each with a `queued` record."""
 
-    def __init__(self, records: FirstRecords, events: CompletionEvents, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, records: FirstRecords, finisher: JobFinisher, *, now: Callable[[], datetime]) -> None:
         self._records = records
-        self._events = events
+        self._finisher = finisher
         self._now = now
 
     async def begin_first(self, job: Job, group_id: str | None = None) -> JobState:
@@ -65,7 +65,7 @@ class JobRuns:
         The completion event of the last run is published once more before that, because its record is replaced.
         Raises StoreUnavailableError: the run may have begun.
         """
-        await self._events.publish(ended.record)
+        await self._finisher.publish_again(ended.record)
         record = next_run(ended.record, self._now())
         match await self._records.begin_run(record, ended.record.version):
             case Conflict(state):
