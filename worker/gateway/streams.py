@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from http import HTTPStatus
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from worker.gateway.event_stream import COMMENT, EventStream
 from worker.gateway.feeds import Feed, Feeds, version_in
 from worker.gateway.jobs import JobId, no_job
 from worker.gateway.problems import ProblemError, answered_in_time, unavailable
+from worker.waiting import wait_for_event
 
 _COMMENT_SECONDS = 15.0  # proxies close what is silent for a minute
 _MOST_JOBS = 50  # of one stream: each is read at once when it begins, within a second
@@ -116,7 +117,7 @@ async def _events(
                     yield feed.event
                 elif feed.has_ended:
                     del following[job_id]
-            if following and not has_sent and not await _happens(news, _COMMENT_SECONDS):
+            if following and not has_sent and not await wait_for_event(news, _COMMENT_SECONDS):
                 yield COMMENT
 
 
@@ -125,10 +126,3 @@ def _is_news(feed: Feed, seen: Version | None) -> bool:
     if feed.record is None or feed.record.version == seen:
         return False
     return seen is None or feed.record.version > seen or feed.record.is_final
-
-
-async def _happens(event: asyncio.Event, seconds: float) -> bool:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    return event.is_set()
