@@ -171,10 +171,7 @@ def configuration() -> str:
 
 
 def events() -> str:
-    rows = (
-        (f"`{event.value}`", meaning.levels, meaning.when, _code(meaning.fields))
-        for event, meaning in CATALOGUE.items()
-    )
+    rows = ((f"`{event.value}`", spec.levels, spec.when, _code(spec.fields)) for event, spec in CATALOGUE.items())
     table = _table(("event", "level", "when", "fields"), rows)
     return EVENTS.format(common=_code(COMMON_FIELDS), job=_code(JOB_FIELDS), trace=_code(TRACE_FIELDS), table=table)
 

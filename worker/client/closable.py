@@ -35,7 +35,7 @@ class ClosableReadings:
             raise
 
     async def close(self) -> None:
-        """End the readings. Whoever asks for it while that is under way waits for the same end."""
+        """End the readings. A second call waits for the same end."""
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._close())
         await asyncio.shield(self._closing)

@@ -32,7 +32,7 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RecordedEnd:
     """How an attempt ended, and the record that says so."""
 
     outcome: RecordedOutcome
@@ -67,7 +67,7 @@ class Reporter:
         self._checkpoint_due = self._time() + self._checkpoint_seconds
         self._writing = asyncio.Lock()
         self._is_closed = False
-        self._in_doubt: list[Ended] = []  # the ends that were tried, of which one may be kept
+        self._in_doubt: list[RecordedEnd] = []  # the ends that were tried, of which one may be kept
         self._failures = FailureStreak()
 
     @staticmethod
@@ -98,7 +98,7 @@ class Reporter:
                 raise DependencyUnavailableError("the job table") from exc
             self._checkpoint_due = self._time() + self._checkpoint_seconds
 
-    async def end(self, outcome: RecordedOutcome) -> Ended:
+    async def end(self, outcome: RecordedOutcome) -> RecordedEnd:
         """Record how the attempt ended, and return how it did. Tries until it is kept; raises LeaseLostError.
 
         No tick follows. Cut off by a cancellation, it may be called again, with another outcome. Where the job table
@@ -107,7 +107,7 @@ class Reporter:
         self._is_closed = True
         async with self._writing:  # a tick in flight ends first
             known = replace(self._record, source_audio=self._progress.snapshot().source_audio)
-            ended = Ended(outcome, record_of(outcome, known, self._next_version(), self._now()))
+            ended = RecordedEnd(outcome, record_of(outcome, known, self._next_version(), self._now()))
             self._in_doubt.append(ended)
             try:
                 await self._keep(ended.record)
@@ -118,7 +118,7 @@ class Reporter:
                 return kept
             return ended
 
-    async def kept_end(self) -> Ended | None:
+    async def kept_end(self) -> RecordedEnd | None:
         """The end that the job table is seen to hold, of those that were tried without an answer. None: it has none.
 
         Asks until the table answers.
