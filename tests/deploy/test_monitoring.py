@@ -153,6 +153,7 @@ PANELS = {
 
 def fresh() -> list[Snapshot]:
     """What a worker shows before its first event, twice."""
+    metrics.expect_writes_to("redis", "dynamodb")  # as a worker with these stores does at its start
     text = metrics.render()[0].decode()
     return [Snapshot.of(at, text, "host:1") for at in (0.0, 60.0)]
 
