@@ -35,7 +35,7 @@ test: $(VENV)/.dev ## run all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(or $(TESTS),tests)
 
 # Debian's names. Where they are not installed and apt-get may not, the second command says so.
-REFERENCE_PACKAGES := flac mpg123 opus-tools vorbis-tools sox faad ffmpeg wavpack
+REFERENCE_PACKAGES := flac mpg123 lame opus-tools vorbis-tools sox sndfile-programs faad ffmpeg wavpack
 reference-decoders: $(VENV)/.dev
 	@$(BIN)/python -m tests.reference.decoders > /dev/null 2>&1 || { \
 		apt-get update -qq && apt-get install -qq --yes --no-install-recommends $(REFERENCE_PACKAGES); } > /dev/null 2>&1 || true

@@ -25,14 +25,14 @@ _LOSS_DB = 0.1
 Case = tuple[AudioFormat, int, Sequence[str], dict[str, int]]
 
 CASES: Sequence[Case] = [
-    (AudioFormat.MP3, 44_100, ("mpg123", "ffmpeg"), {}),
-    (AudioFormat.MP3, 44_100, ("mpg123", "ffmpeg"), {"bitrate_kbps": 320}),
-    (AudioFormat.MP3, 44_100, ("mpg123", "ffmpeg"), {"bitrate_kbps": 64, "channels": 1}),
-    (AudioFormat.MP3, 96_000, ("mpg123", "ffmpeg"), {}),
-    (AudioFormat.MP3, 22_050, ("mpg123", "ffmpeg"), {"bitrate_kbps": 48}),
-    (AudioFormat.OPUS, 44_100, ("opusdec", "ffmpeg"), {}),
-    (AudioFormat.OPUS, 48_000, ("opusdec", "ffmpeg"), {"bitrate_kbps": 256}),
-    (AudioFormat.OPUS, 48_000, ("opusdec", "ffmpeg"), {"bitrate_kbps": 64, "channels": 1}),
+    (AudioFormat.MP3, 44_100, ("mpg123", "lame", "ffmpeg"), {}),
+    (AudioFormat.MP3, 44_100, ("mpg123", "lame", "ffmpeg"), {"bitrate_kbps": 320}),
+    (AudioFormat.MP3, 44_100, ("mpg123", "lame", "ffmpeg"), {"bitrate_kbps": 64, "channels": 1}),
+    (AudioFormat.MP3, 96_000, ("mpg123", "lame", "ffmpeg"), {}),
+    (AudioFormat.MP3, 22_050, ("mpg123", "lame", "ffmpeg"), {"bitrate_kbps": 48}),
+    (AudioFormat.OPUS, 44_100, ("opusdec", "libsndfile", "ffmpeg"), {}),
+    (AudioFormat.OPUS, 48_000, ("opusdec", "libsndfile", "ffmpeg"), {"bitrate_kbps": 256}),
+    (AudioFormat.OPUS, 48_000, ("opusdec", "libsndfile", "ffmpeg"), {"bitrate_kbps": 64, "channels": 1}),
     (AudioFormat.FLAC, 44_100, ("flac", "ffmpeg", "sox"), {}),
     (AudioFormat.ALAC, 44_100, ("ffmpeg",), {}),
 ]
