@@ -93,7 +93,7 @@ format: $(VENV)/.dev ## bring the code into the one format
 docs: $(VENV)/.dev ## write the documents that are made from the code
 	$(BIN)/python -m docs.generate
 
-bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg: long files, a full queue, clips, memory, starts, options; tables are kept in benchmarks/results
+bench: $(VENV)/.dev ## measure the worker beside bare ffmpeg: long files, a full queue, clips, memory, starts, options; run, long_files and full_queue keep their tables in benchmarks/results
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.long_files
 	$(BIN)/python -m benchmarks.scaling
