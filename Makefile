@@ -20,7 +20,7 @@ export AUDIO
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-browser browser test-reference reference-decoders mutate mutants simulate simulate-queue chaos history cage check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client bench-probes image image-tools image-base image-on-base image-on-debian image-check clean
+.PHONY: help install demo test test-browser browser test-reference reference-decoders mutate mutants simulate simulate-queue chaos history sandbox-check check deploy-check format docs lock bench bench-clips bench-progress bench-queue bench-serve bench-start bench-client bench-probes image image-tools image-base image-on-base image-on-debian image-check clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,8 +71,8 @@ mutants: $(VENV)/.dev ## change our own code in one place at a time: at least 95
 history: $(VENV)/.dev ## minutes of writers, readers and a Redis that is broken again and again (MINUTES=2)
 	$(BIN)/python -m tests.history.run --minutes $(MINUTES)
 
-cage: $(VENV)/.dev ## let a hostile converter try all that it should not, on this kernel: each attempt, and what stopped it
-	@$(BIN)/python -m tests.support.cage
+sandbox-check: $(VENV)/.dev ## let a hostile converter try all that it should not, on this kernel: each attempt, and what stopped it
+	@$(BIN)/python -m tests.support.sandbox_check
 
 check: $(VENV)/.dev ## format, lint, types, layers, sizes, generated documents
 	$(BIN)/ruff format --check $(CODE)

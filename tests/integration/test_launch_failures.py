@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cages import run_python
+from tests.support.sandboxes import run_python
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import process
 from worker.adapters.sandbox import kernel

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_ffmpeg_process import start_long_conversion
-from tests.support.cages import LIMITS, PYTHON
 from tests.support.conversions import an_output, converted
 from tests.support.processes import descendants_of, is_alive, parent_of
+from tests.support.sandboxes import LIMITS, PYTHON
 from tests.support.sounds import sound
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg import process

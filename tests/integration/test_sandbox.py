@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.test_ffmpeg_process import start_long_conversion
-from tests.support.cages import LIMITS, PYTHON, run_python
 from tests.support.conversions import an_output, converted
 from tests.support.processes import a_process, descendants_of, is_alive, parent_of
+from tests.support.sandboxes import LIMITS, PYTHON, run_python
 from tests.support.sounds import sound
 from tests.support.waiting import wait_until
 from worker.adapters.ffmpeg.process import CpuLimitError, run
@@ -209,7 +209,7 @@ def test_a_worker_that_is_killed_leaves_no_launcher_and_nothing_that_a_converter
     script = f"""
 import asyncio, pathlib
 from tests.integration.test_sandbox import _LEAVES_A_STRAY
-from tests.support.cages import run_python
+from tests.support.sandboxes import run_python
 from worker.adapters.sandbox.policy import STACK_BYTES, Sandbox
 asyncio.run(run_python(_LEAVES_A_STRAY + "time.sleep(600)", cwd=pathlib.Path({str(tmp_path)!r}), sandbox=Sandbox()))
 """

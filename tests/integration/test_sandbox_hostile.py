@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.attacks import ALWAYS, STOPPED_BY, attack, hostile_targets, stops
-from tests.support.cage import is_closed, lines_of
-from tests.support.cages import LIMITS, PYTHON, reached, run_python
+from tests.support.sandbox_check import is_closed, lines_of
+from tests.support.sandboxes import LIMITS, PYTHON, reached, run_python
 from worker.adapters.ffmpeg.process import run
 from worker.adapters.sandbox import kernel
 from worker.adapters.sandbox.launcher import shared_launcher

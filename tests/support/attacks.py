@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.cages import LIMITS, Ran, run_python, standing
+from tests.support.sandboxes import LIMITS, Ran, run_python, standing
 from worker.adapters.sandbox.policy import Sandbox
 from worker.adapters.sandbox.seccomp import PATH_ADDRESS
 

@@ -1,4 +1,4 @@
-"""`make cage`: what a converter that a hostile file has taken over tries on this machine, and what stops it.
+"""`make sandbox-check`: what a converter that a hostile file has taken over tries on this machine, and what stops it.
 
 Prints a line for each attempt of the tests' list. The exit code is 1 where one was reached or not made, and else 0.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.support.attacks import ALWAYS, SECCOMP, STOPPED_BY, attack, hostile_targets, stops
-from tests.support.cages import Ran, reached
+from tests.support.sandboxes import Ran, reached
 from worker.adapters.sandbox import kernel
 from worker.adapters.sandbox.launcher import shared_launcher
 from worker.adapters.sandbox.policy import Sandbox
