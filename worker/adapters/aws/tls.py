@@ -42,7 +42,7 @@ class _Connector(aiohttp.TCPConnector):
         if not req.proxy:
             return await super()._create_connection(req, traces, timeout)
         try:
-            async with asyncio.timeout((timeout.sock_connect or 0) + (timeout.sock_read or 0)):
+            async with asyncio.timeout(((timeout.sock_connect or 0) + (timeout.sock_read or 0)) or None):
                 return await super()._create_connection(req, traces, timeout)
         except TimeoutError as exc:
             late = OSError(errno.ETIMEDOUT, "the proxy does not answer in time")
